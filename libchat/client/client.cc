@@ -1,0 +1,338 @@
+#include "libchat/client/client.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "asio/buffer.hpp"
+#include "asio/connect.hpp"
+#include "asio/ip/address.hpp"
+#include "asio/post.hpp"
+#include "asio/redirect_error.hpp"
+#include "asio/steady_timer.hpp"
+#include "asio/use_awaitable.hpp"
+#include "asio/write.hpp"
+#include "libchat/client/signal.h"
+
+namespace chat::client {
+namespace {
+
+using asio::ip::tcp;
+
+// What one read asks for, and the most that is kept of a packet that is not complete yet.
+constexpr size_t kReadBytes = 64 * 1024;
+constexpr size_t kMaxUnconsumed = 256 * 1024;
+
+void SetOption(int fd, int level, int option, int value) {
+  // Refused only where the system does not know the option, and then it works without.
+  (void)::setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+// Finds out within about two minutes that the server's machine is gone, on an idle connection too.
+void SetKeepalive(int fd) {
+  SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+  SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
+  SetOption(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+  SetOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 120 * 1000);
+}
+
+// Bytes that were received and not consumed yet, in one piece.
+class ReadBuffer {
+ public:
+  absl::string_view unconsumed() const { return {bytes_.data() + begin_, end_ - begin_}; }
+  bool full() const { return end_ - begin_ >= kMaxUnconsumed; }
+
+  // Room for the next read.
+  asio::mutable_buffer Prepare() {
+    if (begin_ == end_) begin_ = end_ = 0;
+    if (begin_ > 0 && bytes_.size() - end_ < kReadBytes) {
+      std::memmove(bytes_.data(), bytes_.data() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    }
+    if (bytes_.size() - end_ < kReadBytes) bytes_.resize(end_ + kReadBytes);
+    return asio::buffer(bytes_.data() + end_, kReadBytes);
+  }
+  void Commit(size_t n) { end_ += n; }
+  void Consume(size_t n) { begin_ += n; }
+
+ private:
+  std::vector<char> bytes_;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+};
+
+}  // namespace
+
+// Outlives its Client while a write or a posted flush is under way.
+class Client::Connection final : public ClientHost,
+                                 public std::enable_shared_from_this<Client::Connection> {
+ public:
+  Connection(asio::any_io_executor executor, ServerUrl url, ClientOptions options)
+      : url_(std::move(url)),
+        options_(options),
+        resolver_(executor),
+        socket_(executor),
+        deadline_(executor),
+        written_(executor),
+        session_(url_.dialect->NewClientSession(url_.options, *this)) {}
+
+  // ---- ClientHost ----
+  void Send(absl::string_view bytes) override;
+  void OnClientEvent(ClientEvent event) override { events_.push_back(std::move(event)); }
+
+  const ServerUrl& url() const { return url_; }
+  ClientSession& session() { return *session_; }
+
+  asio::awaitable<absl::Status> Connect();
+  asio::awaitable<absl::Status> Login(std::string name);
+  asio::awaitable<absl::StatusOr<Relay>> OpenRelay(int64_t connect_id);
+  asio::awaitable<absl::Status> WaitForRoom();
+  asio::awaitable<absl::StatusOr<std::vector<ClientEvent>>> Receive();
+  asio::awaitable<absl::Status> FinishSending();
+  void Close();
+
+ private:
+  // Takes the answer to a login out of events_, if it is there.
+  std::optional<absl::Status> TakeLoginAnswer();
+  // Reads once and hands the session what came.
+  asio::awaitable<absl::Status> ReadSome();
+  void Flush();
+  void OnWritten(asio::error_code error);
+  absl::Status Broken(const asio::error_code& error);
+
+  // While one is alive, the connection is closed if connect_timeout passes.
+  class Deadline {
+   public:
+    explicit Deadline(Connection& connection);
+    ~Deadline() { connection_.deadline_.cancel(); }
+
+   private:
+    Connection& connection_;
+  };
+
+  const ServerUrl url_;
+  const ClientOptions options_;
+  tcp::resolver resolver_;
+  tcp::socket socket_;
+  asio::steady_timer deadline_;
+  bool timed_out_ = false;
+  bool closed_ = false;
+
+  // Out: what is queued, and what the write under way writes.
+  std::string queued_;
+  std::string writing_;
+  bool write_under_way_ = false;
+  bool flush_posted_ = false;
+  absl::Status write_status_;
+  Signal written_;
+
+  // In.
+  ReadBuffer in_;
+  Next next_ = Next::kMore;
+  std::vector<ClientEvent> events_;
+
+  std::unique_ptr<ClientSession> session_;
+};
+
+Client::Connection::Deadline::Deadline(Connection& connection) : connection_(connection) {
+  connection.timed_out_ = false;
+  connection.deadline_.expires_after(
+      absl::ToChronoNanoseconds(connection.options_.connect_timeout));
+  connection.deadline_.async_wait([weak = connection.weak_from_this()](asio::error_code error) {
+    const std::shared_ptr<Connection> self = weak.lock();
+    if (error || self == nullptr) return;
+    self->timed_out_ = true;
+    self->Close();
+  });
+}
+
+absl::Status Client::Connection::Broken(const asio::error_code& error) {
+  if (error == asio::error::eof) return absl::OutOfRangeError("the server closed the connection");
+  if (closed_) return absl::UnavailableError("the connection was closed");
+  return absl::UnavailableError(absl::StrCat("the connection broke: ", error.message()));
+}
+
+asio::awaitable<absl::Status> Client::Connection::Connect() {
+  const Deadline deadline(*this);
+  asio::error_code error;
+
+  std::vector<tcp::endpoint> endpoints;
+  const asio::ip::address address = asio::ip::make_address(url_.host, error);
+  if (!error) {
+    endpoints.emplace_back(address, url_.port);
+  } else {
+    const tcp::resolver::results_type found = co_await resolver_.async_resolve(
+        url_.host, absl::StrCat(url_.port), tcp::resolver::numeric_service,
+        asio::redirect_error(asio::use_awaitable, error));
+    for (const auto& entry : found) endpoints.push_back(entry.endpoint());
+  }
+  if (!endpoints.empty() && !closed_) {
+    co_await asio::async_connect(socket_, endpoints,
+                                 asio::redirect_error(asio::use_awaitable, error));
+  }
+
+  const std::string what = absl::StrCat("cannot reach ", ToString(url_), ": ");
+  if (timed_out_) {
+    co_return absl::UnavailableError(
+        absl::StrCat(what, "no answer within ", absl::FormatDuration(options_.connect_timeout)));
+  }
+  if (closed_) error = asio::error::operation_aborted;
+  if (error) co_return absl::UnavailableError(absl::StrCat(what, error.message()));
+  socket_.set_option(tcp::no_delay(true), error);
+  SetKeepalive(socket_.native_handle());
+  co_return absl::OkStatus();
+}
+
+std::optional<absl::Status> Client::Connection::TakeLoginAnswer() {
+  for (size_t i = 0; i < events_.size(); ++i) {
+    const auto* refused = std::get_if<LoginRefused>(&events_[i]);
+    if (refused == nullptr && !std::holds_alternative<LoggedIn>(events_[i])) continue;
+    absl::Status answer;
+    if (refused != nullptr) {
+      answer = refused->try_another_name
+                   ? absl::AlreadyExistsError("the server refused this name")
+                   : absl::PermissionDeniedError("the server refused the login");
+    }
+    events_.erase(events_.begin() + i);
+    return answer;
+  }
+  return std::nullopt;
+}
+
+asio::awaitable<absl::Status> Client::Connection::Login(std::string name) {
+  const Deadline deadline(*this);
+  absl::Status status = session_->Login(name);
+  while (status.ok()) {
+    if (std::optional<absl::Status> answer = TakeLoginAnswer()) co_return *answer;
+    status = co_await ReadSome();
+  }
+  if (timed_out_) {
+    co_return absl::DeadlineExceededError(
+        absl::StrCat("the server did not answer the login within ",
+                     absl::FormatDuration(options_.connect_timeout)));
+  }
+  co_return status;
+}
+
+asio::awaitable<absl::StatusOr<Relay>> Client::Connection::OpenRelay(int64_t connect_id) {
+  if (absl::Status status = session_->PresentTicket(connect_id); !status.ok()) co_return status;
+  while (next_ != Next::kRelay) {
+    if (absl::Status status = co_await ReadSome(); !status.ok()) co_return status;
+  }
+  // The ticket has reached the server, so nothing is queued or being written here.
+  closed_ = true;
+  asio::error_code error;
+  socket_.native_non_blocking(true, error);
+  if (error) co_return Broken(error);
+  co_return Relay{std::move(socket_), std::string(in_.unconsumed())};
+}
+
+asio::awaitable<absl::Status> Client::Connection::ReadSome() {
+  if (next_ == Next::kClose) co_return absl::DataLossError("the server broke the protocol");
+  if (in_.full()) co_return absl::DataLossError("the server sent a packet that does not end");
+  asio::error_code error;
+  const size_t n = co_await socket_.async_read_some(
+      in_.Prepare(), asio::redirect_error(asio::use_awaitable, error));
+  if (error) co_return Broken(error);
+  in_.Commit(n);
+  const Step step = session_->OnBytes(in_.unconsumed());
+  in_.Consume(step.consumed);
+  next_ = step.next;
+  co_return absl::OkStatus();
+}
+
+asio::awaitable<absl::StatusOr<std::vector<ClientEvent>>> Client::Connection::Receive() {
+  while (events_.empty()) {
+    if (absl::Status status = co_await ReadSome(); !status.ok()) co_return status;
+  }
+  co_return std::exchange(events_, {});
+}
+
+void Client::Connection::Send(absl::string_view bytes) {
+  absl::StrAppend(&queued_, bytes);
+  if (write_under_way_ || flush_posted_) return;
+  flush_posted_ = true;
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    self->flush_posted_ = false;
+    self->Flush();
+  });
+}
+
+void Client::Connection::Flush() {
+  if (write_under_way_ || queued_.empty() || closed_) return;
+  write_under_way_ = true;
+  writing_.swap(queued_);
+  asio::async_write(
+      socket_, asio::buffer(writing_),
+      [self = shared_from_this()](asio::error_code error, size_t) { self->OnWritten(error); });
+}
+
+void Client::Connection::OnWritten(asio::error_code error) {
+  write_under_way_ = false;
+  writing_.clear();
+  if (error && write_status_.ok()) write_status_ = Broken(error);
+  if (write_status_.ok()) Flush();
+  written_.Notify();
+}
+
+asio::awaitable<absl::Status> Client::Connection::WaitForRoom() {
+  while (write_status_.ok() && !closed_ &&
+         queued_.size() + writing_.size() >= options_.write_buffer) {
+    co_await written_.Wait();
+  }
+  if (closed_ && write_status_.ok()) co_return absl::UnavailableError("the connection was closed");
+  co_return write_status_;
+}
+
+asio::awaitable<absl::Status> Client::Connection::FinishSending() {
+  while (write_status_.ok() && !closed_ && (!queued_.empty() || write_under_way_)) {
+    co_await written_.Wait();
+  }
+  if (!write_status_.ok()) co_return write_status_;
+  asio::error_code error;
+  socket_.shutdown(tcp::socket::shutdown_send, error);
+  if (error) co_return Broken(error);
+  co_return absl::OkStatus();
+}
+
+void Client::Connection::Close() {
+  closed_ = true;
+  asio::error_code ignored;
+  resolver_.cancel();
+  socket_.close(ignored);
+  written_.Notify();
+}
+
+Client::Client(asio::any_io_executor executor, ServerUrl url, ClientOptions options)
+    : connection_(
+          std::make_shared<Connection>(std::move(executor), std::move(url), std::move(options))) {}
+
+Client::~Client() { connection_->Close(); }
+
+const ServerUrl& Client::url() const { return connection_->url(); }
+ClientTraits Client::traits() const { return url().dialect->client_traits(); }
+ClientSession& Client::session() { return connection_->session(); }
+asio::awaitable<absl::Status> Client::Connect() { return connection_->Connect(); }
+asio::awaitable<absl::Status> Client::Login(std::string name) {
+  return connection_->Login(std::move(name));
+}
+asio::awaitable<absl::StatusOr<Relay>> Client::OpenRelay(int64_t connect_id) {
+  return connection_->OpenRelay(connect_id);
+}
+asio::awaitable<absl::Status> Client::WaitForRoom() { return connection_->WaitForRoom(); }
+asio::awaitable<absl::StatusOr<std::vector<ClientEvent>>> Client::Receive() {
+  return connection_->Receive();
+}
+asio::awaitable<absl::Status> Client::FinishSending() { return connection_->FinishSending(); }
+void Client::Close() { connection_->Close(); }
+
+}  // namespace chat::client

@@ -1,0 +1,96 @@
+// One connection to a server, driving the dialect's ClientSession over a socket.
+
+#ifndef LIBCHAT_CLIENT_CLIENT_H_
+#define LIBCHAT_CLIENT_CLIENT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "asio/any_io_executor.hpp"
+#include "asio/awaitable.hpp"
+#include "asio/ip/tcp.hpp"
+#include "libchat/client/url.h"
+#include "libchat/dialect/client_session.h"
+
+namespace chat::client {
+
+struct ClientOptions {
+  // For connecting and for the answer to a login, each. (A name lookup in the system's resolver
+  // is not cut short.)
+  absl::Duration connect_timeout = absl::Seconds(10);
+  // WaitForRoom waits while this many bytes or more are queued for the server.
+  size_t write_buffer = 256 * 1024;
+};
+
+// What remains of a connection that became half of a relay.
+struct Relay {
+  asio::ip::tcp::socket socket;  // non-blocking
+  std::string early;             // the peer's first bytes, which came with the server's last words
+};
+
+// How every method here says what went wrong:
+//   kUnavailable       the server could not be reached, or the connection broke
+//   kOutOfRange        the server closed the connection cleanly: no more events will come
+//   kDataLoss          the server broke the protocol
+//   kAlreadyExists     login refused, but another name is worth a try on this connection
+//   kPermissionDenied  login refused
+//   kDeadlineExceeded  the server did not answer the login in time
+//
+// Thread safety: none. A Client lives on its executor's one thread, and outlives the coroutines
+// that it returned; at most one of Connect, Login, OpenRelay and Receive runs at a time, while
+// WaitForRoom and FinishSending may run beside them.
+class Client {
+ public:
+  Client(asio::any_io_executor executor, ServerUrl url, ClientOptions options = {});
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  // Closes the connection; what is still queued is lost.
+  ~Client();
+
+  const ServerUrl& url() const;
+  ClientTraits traits() const;
+
+  // First: opens the connection.
+  asio::awaitable<absl::Status> Connect();
+
+  // Then: logs in, once or (after kAlreadyExists) again with another name.
+  asio::awaitable<absl::Status> Login(std::string name);
+
+  // Instead of Login, as the only call: presents `connect_id` and waits, without a limit, for the
+  // other half. Nothing else may be called afterwards.
+  asio::awaitable<absl::StatusOr<Relay>> OpenRelay(int64_t connect_id);
+
+  // To speak with, after Login. A call queues its bytes, which are written as soon as the caller
+  // gives up the thread, several calls' in one write; a caller with many to send awaits
+  // WaitForRoom between them. Events come from Receive alone. Valid as long as the Client.
+  ClientSession& session();
+
+  // Waits until fewer than ClientOptions::write_buffer bytes are queued.
+  asio::awaitable<absl::Status> WaitForRoom();
+
+  // Waits for something to happen; all that came in one read comes in one batch, never empty.
+  // Events that came before an error are handed out before the error is.
+  asio::awaitable<absl::StatusOr<std::vector<ClientEvent>>> Receive();
+
+  // Writes what is queued, then ends the stream to the server (a half-close): it still sends what
+  // is due to this client. Nothing can be sent afterwards. OK says that the kernel has taken
+  // everything; that the server has read it is said by kOutOfRange from Receive.
+  asio::awaitable<absl::Status> FinishSending();
+
+  // Closes the connection at once. What waits here returns kUnavailable.
+  void Close();
+
+ private:
+  class Connection;
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace chat::client
+
+#endif  // LIBCHAT_CLIENT_CLIENT_H_

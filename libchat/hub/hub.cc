@@ -1,0 +1,420 @@
+#include "libchat/hub/hub.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace chat {
+
+// The lock, and what is to be done once it is released.
+class ABSL_SCOPED_LOCKABLE Hub::Section {
+ public:
+  explicit Section(Hub& hub) ABSL_EXCLUSIVE_LOCK_FUNCTION(hub.mu_) : hub_(hub) { hub_.mu_.Lock(); }
+  ~Section() ABSL_UNLOCK_FUNCTION() {
+    hub_.mu_.Unlock();
+    for (uint32_t shard = 0; wake_ != 0; ++shard, wake_ >>= 1) {
+      if ((wake_ & 1) != 0) hub_.options_.wake(shard);
+    }
+    for (ServerEvent& event : events_) hub_.events_.Emit(std::move(event));
+  }
+
+  void Wake(uint32_t shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(hub_.mu_) {
+    ShardState& state = hub_.shards_[shard];
+    if (!state.asleep) return;
+    state.asleep = false;
+    wake_ |= uint64_t{1} << shard;
+  }
+  void Emit(ServerEvent::Kind kind, absl::string_view user, absl::string_view dialect,
+            absl::string_view detail, uint64_t number = 0) {
+    ServerEvent event;
+    event.kind = kind;
+    event.user = std::string(user);
+    event.dialect = std::string(dialect);
+    event.detail = std::string(detail);
+    event.number = number;
+    events_.push_back(std::move(event));
+  }
+
+ private:
+  Hub& hub_;
+  uint64_t wake_ = 0;  // a bit a shard
+  std::vector<ServerEvent> events_;
+};
+
+Hub::Hub(Options options) : options_(std::move(options)) {
+  for (size_t i = 0; i < options_.dialects.size(); ++i) {
+    logs_.push_back(std::make_unique<fanout::BroadcastLog>());
+  }
+  absl::MutexLock lock(&mu_);
+  limits_ = options_.limits;
+  receivers_.resize(logs_.size());
+  shards_.resize(options_.shards);
+  for (ShardState& shard : shards_) shard.members.resize(logs_.size());
+}
+
+Hub::~Hub() = default;
+
+const Hub::Member* Hub::FindMember(SessionId session) const {
+  const auto it = members_.find(session);
+  return it == members_.end() ? nullptr : &it->second;
+}
+
+SessionId Hub::FindUser(UserRef user) const {
+  if (user.server != 0) return {};
+  const auto it = roster_.find(user.name);
+  return it == roster_.end() ? SessionId() : it->second;
+}
+
+void Hub::Post(Section& section, SessionId to, std::variant<Event, JoinRelay, Cut, EndRelay> what) {
+  const Member* member = FindMember(to);
+  const uint64_t at = member == nullptr ? 0 : logs_[member->dialect]->head();
+  shards_[to.shard].mail.push_back({to, at, std::move(what)});
+  section.Wake(to.shard);
+}
+
+bool Hub::MailboxFull(SessionId to) {
+  if (static_cast<int64_t>(shards_[to.shard].mail.size()) < limits_.mailbox) return false;
+  counters_.Add(Counter::kRefusedMailbox);
+  return true;
+}
+
+// ---- Sessions ----
+
+Hub::LoginReply Hub::Login(SessionId session, size_t dialect, absl::string_view name) {
+  Section section(*this);
+  const auto refuse = [&](LoginResult result) {
+    counters_.Add(Counter::kLoginsRefused);
+    return LoginReply{result, {}};
+  };
+  if (members_.contains(session)) return refuse(LoginResult::kAlreadyIn);
+  if (!IsName(name)) return refuse(LoginResult::kNotAName);
+  if (name == kServerName || roster_.contains(name)) return refuse(LoginResult::kTaken);
+  roster_.emplace(std::string(name), session);
+  members_.emplace(session, Member{std::string(name), dialect, absl::Now()});
+  ++receivers_[dialect];
+  ++shards_[session.shard].members[dialect];
+  counters_.Add(Counter::kLogins);
+  section.Emit(ServerEvent::Kind::kLogin, name, options_.dialects[dialect]->name(), "");
+  return {LoginResult::kAccepted, logs_[dialect]->end()};
+}
+
+uint64_t Hub::Logout(SessionId session) {
+  Section section(*this);
+  const auto it = members_.find(session);
+  if (it == members_.end()) return 0;
+  for (const RequestTable::Entry& request : requests_.TakeAllOf(session)) {
+    if (request.target == session && request.asker != session) {
+      PostAnswer(section, request, Verdict::kAbsent);
+    }
+  }
+  const Member member = std::move(it->second);
+  members_.erase(it);
+  roster_.erase(member.name);
+  --receivers_[member.dialect];
+  --shards_[session.shard].members[member.dialect];
+  section.Emit(ServerEvent::Kind::kLogout, member.name, options_.dialects[member.dialect]->name(),
+               "");
+  return logs_[member.dialect]->head();
+}
+
+void Hub::Append(Section& section, const PublicMessage& message) {
+  for (size_t d = 0; d < logs_.size(); ++d) {
+    const Dialect& dialect = *options_.dialects[d];
+    if (receivers_[d] == 0 || !dialect.has_public_room()) continue;
+    wire::Writer out(logs_[d]->Reserve(kMaxPublicBytes));
+    dialect.EncodePublic(message, out);
+    logs_[d]->Commit(out.size());
+    for (uint32_t s = 0; s < shards_.size(); ++s) {
+      if (shards_[s].members[d] != 0) section.Wake(s);
+    }
+  }
+}
+
+void Hub::Publish(SessionId session, absl::Span<const Text> bodies, LogRange* own) {
+  Section section(*this);
+  const Member* member = FindMember(session);
+  if (member == nullptr) return;
+  const fanout::BroadcastLog& log = *logs_[member->dialect];
+  if (own != nullptr) own->begin = log.head();
+  for (Text body : bodies) {
+    Append(section, PublicMessage{{member->name, 0}, body, ++last_number_});
+  }
+  if (own != nullptr) own->end = log.head();
+  counters_.Add(Counter::kMessagesPublic, bodies.size());
+}
+
+Delivery Hub::SendPrivate(SessionId session, UserRef to, Text body) {
+  Section section(*this);
+  const Member* from = FindMember(session);
+  const SessionId target = FindUser(to);
+  if (from == nullptr) return Delivery::kNotPossible;
+  if (!target) return Delivery::kNoSuchUser;
+  if (MailboxFull(target)) return Delivery::kNotPossible;
+  Post(section, target, PrivateMessage{User(from->name), User(to), OwnedText(body)});
+  counters_.Add(Counter::kMessagesPrivate);
+  return Delivery::kSent;
+}
+
+// ---- Requests ----
+
+Delivery Hub::Ask(SessionId session, RequestKind kind, UserRef to, Text reason) {
+  Section section(*this);
+  const Member* from = FindMember(session);
+  if (from == nullptr) return Delivery::kNotPossible;
+  const SessionId target = FindUser(to);
+  if (!target || !options_.dialects[FindMember(target)->dialect]->answers(kind)) {
+    return Delivery::kNoSuchUser;
+  }
+  if (MailboxFull(target)) return Delivery::kNotPossible;
+  RequestTable::Entry entry{
+      kind, session, target, User(from->name), User(to), options_.now() + limits_.request};
+  switch (requests_.Add(std::move(entry), limits_)) {
+    case RequestTable::AddResult::kAdded:
+      break;
+    case RequestTable::AddResult::kPairFull:
+      counters_.Add(Counter::kRefusedRequestsPerPair);
+      return Delivery::kNotPossible;
+    case RequestTable::AddResult::kSenderFull:
+      counters_.Add(Counter::kRefusedRequestsPerSender);
+      return Delivery::kNotPossible;
+    case RequestTable::AddResult::kTargetFull:
+      counters_.Add(Counter::kRefusedRequestsPerTarget);
+      return Delivery::kNotPossible;
+  }
+  Post(section, target, Request{kind, User(from->name), User(to), OwnedText(reason)});
+  return Delivery::kSent;
+}
+
+void Hub::PostAnswer(Section& section, const RequestTable::Entry& request, Verdict verdict) {
+  Post(section, request.asker,
+       Answer{request.kind, request.asker_user, request.target_user, verdict, 0});
+}
+
+Delivery Hub::AnswerRequest(SessionId session, RequestKind kind, UserRef asker, bool accept) {
+  Section section(*this);
+  if (FindMember(session) == nullptr) return Delivery::kNotPossible;
+  const SessionId asking = FindUser(asker);
+  if (!asking) return Delivery::kNoSuchUser;
+  const std::optional<RequestTable::Entry> request = requests_.TakeOldest(kind, asking, session);
+  if (!request) return Delivery::kNotPossible;
+  if (!accept) {
+    PostAnswer(section, *request, Verdict::kRefused);
+  } else if (!OpenRelay(section, *request)) {
+    PostAnswer(section, *request, Verdict::kFailed);
+  }
+  return Delivery::kSent;
+}
+
+bool Hub::OpenRelay(Section& section, const RequestTable::Entry& request) {
+  RelayDesk::Tunnel tunnel;
+  switch (relays_.Open(request.asker_user, request.target_user, limits_, options_.now(),
+                       options_.random, &tunnel)) {
+    case RelayDesk::OpenResult::kOpened:
+      break;
+    case RelayDesk::OpenResult::kFull:
+      counters_.Add(Counter::kRefusedTunnels);
+      return false;
+    case RelayDesk::OpenResult::kUserFull:
+      counters_.Add(Counter::kRefusedTunnelsPerUser);
+      return false;
+  }
+  counters_.Add(Counter::kTunnelsOpened);
+  const Answer answer{RequestKind::kRelay, request.asker_user, request.target_user,
+                      Verdict::kAccepted, tunnel.connect_id};
+  Post(section, request.asker, answer);
+  Post(section, request.target, answer);
+  return true;
+}
+
+// ---- Relays ----
+
+TicketResult Hub::PresentTicket(SessionId session, int64_t connect_id, absl::string_view address) {
+  Section section(*this);
+  const absl::Time now = options_.now();
+  if (!address.empty() && relays_.GuessesExhausted(address, limits_, now)) {
+    counters_.Add(Counter::kRefusedBadConnectIds);
+    return TicketResult::kRefused;
+  }
+  const RelayDesk::Tunnel* tunnel = relays_.Present(session, connect_id, now);
+  if (tunnel == nullptr) {
+    if (!address.empty()) relays_.CountBadGuess(address, now);
+    counters_.Add(Counter::kBadConnectIds);
+    return TicketResult::kRefused;
+  }
+  if (!tunnel->established) return TicketResult::kAccepted;
+  // They meet where the first one lives.
+  const uint32_t shard = tunnel->halves[0].shard;
+  for (uint32_t half : {0u, 1u}) {
+    Post(section, tunnel->halves[half], JoinRelay{tunnel->id, shard, half, tunnel->traffic});
+  }
+  counters_.Add(Counter::kTunnelsEstablished);
+  section.Emit(ServerEvent::Kind::kTunnelOpen, Display(tunnel->asker), "",
+               absl::StrCat("with ", Display(tunnel->target)), tunnel->id);
+  return TicketResult::kAccepted;
+}
+
+void Hub::AbandonTicket(SessionId session) {
+  Section section(*this);
+  if (const RelayDesk::Tunnel* tunnel = relays_.FindWaiting(session)) relays_.Erase(tunnel->id);
+}
+
+void Hub::RelayEnded(uint64_t id, absl::string_view why) {
+  Section section(*this);
+  const std::optional<RelayDesk::Tunnel> tunnel = relays_.Erase(id);
+  if (!tunnel) return;
+  const uint64_t bytes = tunnel->traffic->from_first + tunnel->traffic->from_second;
+  counters_.Add(Counter::kTunnelBytes, bytes);
+  section.Emit(ServerEvent::Kind::kTunnelClosed, Display(tunnel->asker), "",
+               absl::StrCat("with ", Display(tunnel->target), ": ", why), id);
+}
+
+void Hub::EndTunnel(Section& section, uint64_t id, absl::Duration grace) {
+  const RelayDesk::Tunnel* tunnel = relays_.Find(id);
+  if (tunnel == nullptr) return;
+  const SessionId first = tunnel->halves[0];
+  if (tunnel->established) {
+    Post(section, first, EndRelay{id, grace});
+    return;
+  }
+  if (first) Post(section, first, Cut{});
+  relays_.Erase(id);
+}
+
+Delivery Hub::CloseRelay(SessionId session, int64_t connect_id, UserRef other) {
+  Section section(*this);
+  const Member* member = FindMember(session);
+  const RelayDesk::Tunnel* tunnel = relays_.FindByConnectId(connect_id);
+  if (member == nullptr || tunnel == nullptr) return Delivery::kNotPossible;
+  const UserRef self{member->name, 0};
+  const bool parties = (self == UserRef(tunnel->asker) && other == UserRef(tunnel->target)) ||
+                       (self == UserRef(tunnel->target) && other == UserRef(tunnel->asker));
+  if (!parties) return Delivery::kNotPossible;
+  if (const SessionId peer = FindUser(other)) {
+    Post(section, peer, RelayClosing{connect_id, User(self)});
+  }
+  EndTunnel(section, tunnel->id, limits_.relay_close);
+  return Delivery::kSent;
+}
+
+// ---- Shards ----
+
+void Hub::TakeMail(uint32_t shard, std::vector<Mail>& out) {
+  Section section(*this);
+  std::vector<Mail>& mail = shards_[shard].mail;
+  if (out.empty()) {
+    out.swap(mail);
+    return;
+  }
+  std::move(mail.begin(), mail.end(), std::back_inserter(out));
+  mail.clear();
+}
+
+bool Hub::Sleep(uint32_t shard, absl::Span<const uint64_t> seen) {
+  Section section(*this);
+  ShardState& state = shards_[shard];
+  if (!state.mail.empty()) return false;
+  for (size_t d = 0; d < logs_.size(); ++d) {
+    if (state.members[d] != 0 && logs_[d]->head() > seen[d]) return false;
+  }
+  state.asleep = true;
+  return true;
+}
+
+void Hub::Tick() {
+  Section section(*this);
+  const absl::Time now = options_.now();
+  for (const RequestTable::Entry& request : requests_.TakeExpired(now)) {
+    counters_.Add(Counter::kRequestsTimedOut);
+    PostAnswer(section, request, Verdict::kRefused);
+  }
+  for (uint64_t id : relays_.Expired(now)) {
+    counters_.Add(Counter::kConnectIdsExpired);
+    EndTunnel(section, id, absl::ZeroDuration());
+  }
+}
+
+// ---- Operators ----
+
+void Hub::SetLimits(const Limits& limits) {
+  Section section(*this);
+  limits_ = limits;
+}
+
+Limits Hub::limits() const {
+  absl::MutexLock lock(&mu_);
+  return limits_;
+}
+
+void Hub::Say(Text body) {
+  Section section(*this);
+  Append(section, PublicMessage{{kServerName, 0}, body, ++last_number_});
+  counters_.Add(Counter::kMessagesServer);
+  section.Emit(ServerEvent::Kind::kSay, kServerName, "", body.bytes());
+}
+
+bool Hub::Kick(absl::string_view user) {
+  Section section(*this);
+  const UserRef ref = ParseUser(user);
+  const SessionId session = FindUser(ref);
+  if (!session) return false;
+  Post(section, session, Cut{Farewell::kKicked});
+  for (uint64_t id : relays_.Of(ref)) EndTunnel(section, id, absl::ZeroDuration());
+  return true;
+}
+
+bool Hub::CloseTunnel(uint64_t id) {
+  Section section(*this);
+  if (relays_.Find(id) == nullptr) return false;
+  EndTunnel(section, id, absl::ZeroDuration());
+  return true;
+}
+
+void Hub::EndTunnels(absl::Duration grace) {
+  Section section(*this);
+  std::vector<uint64_t> ids;
+  for (const auto& [id, tunnel] : relays_.all()) ids.push_back(id);
+  for (uint64_t id : ids) EndTunnel(section, id, grace);
+}
+
+std::vector<UserInfo> Hub::Users(absl::string_view after, size_t max) const {
+  absl::MutexLock lock(&mu_);
+  std::vector<UserInfo> users;
+  for (auto it = roster_.upper_bound(after); it != roster_.end() && users.size() < max; ++it) {
+    const Member& member = *FindMember(it->second);
+    users.push_back({member.name, std::string(options_.dialects[member.dialect]->name()),
+                     it->second, member.since});
+  }
+  return users;
+}
+
+std::vector<TunnelInfo> Hub::Tunnels(uint64_t after, size_t max) const {
+  absl::MutexLock lock(&mu_);
+  std::vector<TunnelInfo> tunnels;
+  const auto& all = relays_.all();
+  for (auto it = all.upper_bound(after); it != all.end() && tunnels.size() < max; ++it) {
+    const RelayDesk::Tunnel& tunnel = it->second;
+    tunnels.push_back({tunnel.id, Display(tunnel.asker), Display(tunnel.target), tunnel.established,
+                       tunnel.since, tunnel.traffic->from_first, tunnel.traffic->from_second});
+  }
+  return tunnels;
+}
+
+size_t Hub::user_count() const {
+  absl::MutexLock lock(&mu_);
+  return roster_.size();
+}
+
+size_t Hub::tunnel_count() const {
+  absl::MutexLock lock(&mu_);
+  return relays_.all().size();
+}
+
+uint64_t Hub::log_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& log : logs_) bytes += log->bytes_held();
+  return bytes;
+}
+
+}  // namespace chat

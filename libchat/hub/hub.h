@@ -1,0 +1,222 @@
+// The hub: who is here, and who gets what. It knows neither sockets nor any dialect's bytes.
+
+#ifndef LIBCHAT_HUB_HUB_H_
+#define LIBCHAT_HUB_HUB_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "libchat/dialect/dialect.h"
+#include "libchat/event/event.h"
+#include "libchat/fanout/broadcast_log.h"
+#include "libchat/hub/counters.h"
+#include "libchat/hub/event_feed.h"
+#include "libchat/hub/limits.h"
+#include "libchat/hub/relay_desk.h"
+#include "libchat/hub/requests.h"
+#include "libchat/hub/session_id.h"
+#include "libchat/hub/snapshot.h"
+
+namespace chat {
+
+// The name under which the server itself speaks; nobody can log in with it.
+inline constexpr absl::string_view kServerName = "server";
+
+// ---- What a shard finds in its mailbox ----
+
+// The connection is one half of a relay that is complete: it moves to `shard`, to meet the other.
+struct JoinRelay {
+  uint64_t tunnel = 0;
+  uint32_t shard = 0;
+  uint32_t half = 0;  // 0: came first, 1: came second
+  std::shared_ptr<TunnelTraffic> traffic;
+};
+// The server ends the connection.
+struct Cut {
+  Farewell reason = Farewell::kKicked;
+};
+// For a shard, not a connection: tunnel `tunnel` may drain for `grace`, then it is closed.
+struct EndRelay {
+  uint64_t tunnel = 0;
+  absl::Duration grace;
+};
+
+struct Mail {
+  SessionId to;  // for EndRelay only its shard counts
+  // The receiver stands behind this position of its dialect's log when the mail takes effect: what
+  // was said publicly before comes before it.
+  uint64_t at = 0;
+  std::variant<Event, JoinRelay, Cut, EndRelay> what;
+};
+
+// Bytes [begin, end) of a dialect's log.
+struct LogRange {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+};
+
+// Thread safety: all methods may be called from any thread; those that take a SessionId are called
+// by that session's own shard, unless said otherwise.
+//
+// One short lock gives one order of public messages to everyone. Under it: memory only; no system
+// call, no logging, no call out but Dialect::EncodePublic. Shards are woken, and watchers told,
+// after it is released.
+// Lock order: Hub::mu_, then nothing (EventFeed's lock and a shard's are never taken under it).
+//
+// Invariants:
+//  - A name is in roster_ exactly while its session is in members_.
+//  - Every request and tunnel that names a local user is gone, or ends by itself, after that user's
+//    Logout.
+class Hub {
+ public:
+  struct Options {
+    std::vector<const Dialect*> dialects;
+    uint32_t shards = 1;
+    Limits limits;
+    // Wakes a shard that sleeps (see Sleep). Called without the lock, from any thread.
+    std::function<void(uint32_t shard)> wake;
+    // Cryptographically secure. Called under the lock: must not block.
+    std::function<uint64_t()> random;
+    // Steady; replaced in tests.
+    std::function<absl::Time()> now = [] {
+      return absl::FromUnixNanos(std::chrono::steady_clock::now().time_since_epoch().count());
+    };
+  };
+
+  explicit Hub(Options options);
+  ~Hub();
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
+
+  // ---- Sessions ----
+
+  struct LoginReply {
+    LoginResult result = LoginResult::kTaken;
+    // With kAccepted: the session's client gets what is said publicly from here on.
+    fanout::LogPosition start;
+  };
+  // `dialect` is an index into Options::dialects.
+  LoginReply Login(SessionId session, size_t dialect, absl::string_view name);
+
+  // The session leaves: its name is free, its requests end. Relays live on. Returns where its part
+  // of the log ends. A session that is not in does nothing.
+  uint64_t Logout(SessionId session);
+
+  // Says each of `bodies` to everyone, in this order. If `own` is given, it is where the bytes
+  // stand in the log of the session's own dialect.
+  void Publish(SessionId session, absl::Span<const Text> bodies, LogRange* own);
+
+  Delivery SendPrivate(SessionId session, UserRef to, Text body);
+  Delivery Ask(SessionId session, RequestKind kind, UserRef to, Text reason);
+  Delivery AnswerRequest(SessionId session, RequestKind kind, UserRef asker, bool accept);
+  Delivery CloseRelay(SessionId session, int64_t connect_id, UserRef other);
+
+  // `address` is the client's, in the form that the bounds count by; empty: exempt from them.
+  TicketResult PresentTicket(SessionId session, int64_t connect_id, absl::string_view address);
+  // A half that waits for the other has gone.
+  void AbandonTicket(SessionId session);
+  // The relay has ended. Called by the shard that it ran on.
+  void RelayEnded(uint64_t tunnel, absl::string_view why);
+
+  // ---- Shards ----
+
+  const fanout::BroadcastLog& log(size_t dialect) const { return *logs_[dialect]; }
+  size_t dialects() const { return options_.dialects.size(); }
+
+  // Appends the shard's mail to `out`, in order.
+  void TakeMail(uint32_t shard, std::vector<Mail>& out);
+  // True: the shard may block; it is woken for what comes later. False: there is mail, or a log
+  // whose public messages it has receivers for has grown beyond `seen` (a head a dialect).
+  bool Sleep(uint32_t shard, absl::Span<const uint64_t> seen);
+
+  // Ends what has waited too long. Called a few times a second.
+  void Tick();
+
+  // ---- Operators; any thread ----
+
+  void SetLimits(const Limits& limits);
+  Limits limits() const;
+  // A message of the server to everyone.
+  void Say(Text body);
+  // Ends the user's connection and relays. False if there is no such user.
+  bool Kick(absl::string_view user);
+  // False if there is no such tunnel.
+  bool CloseTunnel(uint64_t id);
+  // Ends every tunnel that is left after `grace`, and all that wait for a half.
+  void EndTunnels(absl::Duration grace);
+
+  // Up to `max` users with names above `after`, in the order of names.
+  std::vector<UserInfo> Users(absl::string_view after, size_t max) const;
+  // Up to `max` tunnels with ids above `after`, in the order of ids.
+  std::vector<TunnelInfo> Tunnels(uint64_t after, size_t max) const;
+  size_t user_count() const;
+  size_t tunnel_count() const;
+  // Bytes that all logs hold.
+  uint64_t log_bytes() const;
+
+  Counters& counters() { return counters_; }
+  EventFeed& events() { return events_; }
+
+ private:
+  struct Member {
+    std::string name;
+    size_t dialect = 0;
+    absl::Time since;  // wall clock, for people
+  };
+  struct ShardState {
+    std::vector<Mail> mail;
+    bool asleep = false;
+    std::vector<size_t> members;  // a count a dialect
+  };
+  class Section;
+
+  const Member* FindMember(SessionId session) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A local user by name; nothing for users of other servers.
+  SessionId FindUser(UserRef user) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Post(Section& section, SessionId to, std::variant<Event, JoinRelay, Cut, EndRelay> what)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void PostAnswer(Section& section, const RequestTable::Entry& request, Verdict verdict)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Append(Section& section, const PublicMessage& message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // True if the shard of `to` has more mail than it may (limits.mailbox): counted.
+  bool MailboxFull(SessionId to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Gives both parties of an accepted request a connect_id.
+  bool OpenRelay(Section& section, const RequestTable::Entry& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndTunnel(Section& section, uint64_t id, absl::Duration grace)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const Options options_;
+  std::vector<std::unique_ptr<fanout::BroadcastLog>> logs_;  // appended to under mu_
+  Counters counters_;
+  EventFeed events_;
+
+  mutable absl::Mutex mu_;
+  Limits limits_ ABSL_GUARDED_BY(mu_);
+  absl::btree_map<std::string, SessionId, std::less<>> roster_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<SessionId, Member> members_ ABSL_GUARDED_BY(mu_);
+  std::vector<ShardState> shards_ ABSL_GUARDED_BY(mu_);
+  std::vector<size_t> receivers_ ABSL_GUARDED_BY(mu_);  // logged in, a count a dialect
+  int64_t last_number_ ABSL_GUARDED_BY(mu_) = 0;
+  RequestTable requests_ ABSL_GUARDED_BY(mu_);
+  RelayDesk relays_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace chat
+
+#endif  // LIBCHAT_HUB_HUB_H_

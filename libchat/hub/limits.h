@@ -1,0 +1,87 @@
+// The server's bounds, under the names that they have in the config (limits.*). What they guard,
+// and what happens at each, stands beside it; each has a counter (counters.h).
+
+#ifndef LIBCHAT_HUB_LIMITS_H_
+#define LIBCHAT_HUB_LIMITS_H_
+
+#include <cstdint>
+#include <limits>
+
+#include "absl/time/time.h"
+
+namespace chat {
+
+// A bound that was lifted ("unlimited" in the config).
+inline constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
+
+struct Limits {
+  // ---- Connections ----
+  // A connection that has neither logged in nor presented a connect_id by then is closed.
+  absl::Duration login = absl::Seconds(15);
+  // Largest declared frame, in bytes, before and after login.
+  int64_t frame_before_login = 512;
+  int64_t frame = 64 * 1024;
+  // Connections that have not logged in: in all, of one address, and from how many on new ones are
+  // refused at random, ever more likely.
+  int64_t unauthenticated = 1000;
+  int64_t unauthenticated_per_address = 10;
+  int64_t unauthenticated_random_from = 300;
+  // Connections in all; 0 here (not in the config) derives it from the descriptor limit, less 64.
+  int64_t connections = 0;
+  int64_t connections_per_address = 32;
+  int64_t new_connections_per_address_per_minute = 64;
+  int64_t accepts_per_wake = 16;
+
+  // ---- Slow consumers: cut, with last words ----
+  // Bytes behind the broadcast log.
+  int64_t lag = 4 << 20;
+  // Time without progress while something is due.
+  absl::Duration stall = absl::Seconds(30);
+  // Bytes of its own that wait for one connection.
+  int64_t private_queue = 256 * 1024;
+  // Events that wait for one I/O thread; beyond it private messages and requests are refused.
+  int64_t mailbox = 65536;
+  // Unsent bytes that the kernel keeps for one connection (TCP_NOTSENT_LOWAT).
+  int64_t kernel_unsent = 128 * 1024;
+  // Bytes of all queues and logs together. From 90% on the worst laggards are cut, from 95% on
+  // nothing is accepted.
+  int64_t memory = int64_t{512} << 20;
+
+  // ---- Rates ----
+  // Messages a second of one connection, and how many may come at once. Beyond it reading pauses.
+  int64_t messages_per_second = 50;
+  int64_t messages_burst = 200;
+  // Bytes read from one connection before the others get their turn.
+  int64_t read_budget = 64 * 1024;
+
+  // ---- Requests and tunnels ----
+  int64_t requests_per_pair = 1;         // talk and direct connections
+  int64_t relay_requests_per_pair = 16;  // relays, answered in order
+  int64_t requests_per_sender = 64;
+  int64_t requests_per_target = 64;
+  absl::Duration request = absl::Seconds(60);  // not answered by then: refused
+  int64_t tunnels = 1024;
+  int64_t tunnels_per_user = 256;
+  absl::Duration connect_id = absl::Seconds(60);   // both halves must have come by then
+  int64_t early_bytes = 64 * 1024;                 // of a half that waits for the other
+  int64_t bad_connect_ids_per_minute = 10;         // of one address
+  int64_t bad_connect_ids_per_second = 100;        // in all
+  absl::Duration relay_close = absl::Seconds(10);  // an ending relay may drain this long
+
+  // ---- The end ----
+  absl::Duration drain = absl::Seconds(10);         // connections
+  absl::Duration drain_relays = absl::Seconds(30);  // relays
+
+  // ---- Dead peers ----
+  absl::Duration keepalive_idle = absl::Seconds(60);
+  absl::Duration keepalive_interval = absl::Seconds(15);
+  int64_t keepalive_probes = 4;
+  absl::Duration user_timeout = absl::Seconds(120);
+
+  // Loopback addresses are exempt from the bounds that count by address, and from messages_*.
+  bool exempt_loopback = true;
+};
+
+}  // namespace chat
+
+#endif  // LIBCHAT_HUB_LIMITS_H_

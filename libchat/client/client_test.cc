@@ -1,0 +1,335 @@
+#include "libchat/client/client.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "asio/co_spawn.hpp"
+#include "asio/io_context.hpp"
+#include "asio/post.hpp"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "libchat/client/toy_dialect.h"
+
+namespace chat::client {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A listening socket on a free port of 127.0.0.1, and a thread that serves one connection with a
+// script of blocking calls.
+class ScriptedServer {
+ public:
+  using Script = std::function<void(int fd)>;
+
+  explicit ScriptedServer(Script script) : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(listener_, 1), 0);
+    EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this, script = std::move(script)] {
+      const int fd = ::accept(listener_, nullptr, nullptr);
+      if (fd < 0) return;
+      script(fd);
+      ::close(fd);
+    });
+  }
+  ~ScriptedServer() {
+    ::shutdown(listener_, SHUT_RDWR);  // ends an accept that nobody will answer
+    thread_.join();
+    ::close(listener_);
+  }
+
+  ServerUrl url() const {
+    return *ParseServerUrl(absl::StrCat("toy://127.0.0.1:", port_), FindToy);
+  }
+
+ private:
+  const int listener_;
+  uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+void Put(int fd, absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n <= 0) return;
+    bytes.remove_prefix(n);
+  }
+}
+
+// Up to and with the next newline; what came before the end if there is none.
+std::string GetLine(int fd) {
+  std::string line;
+  for (char c; !absl::EndsWith(line, "\n") && ::read(fd, &c, 1) == 1;) line += c;
+  return line;
+}
+
+// Runs a coroutine to its end.
+template <class T>
+T Await(asio::io_context& io, asio::awaitable<T> coroutine) {
+  std::optional<T> result;
+  asio::co_spawn(io, std::move(coroutine), [&result](std::exception_ptr thrown, T value) {
+    if (thrown) std::rethrow_exception(thrown);
+    result = std::move(value);
+  });
+  io.restart();
+  while (!result.has_value()) io.run_one();
+  return *std::move(result);
+}
+
+ClientOptions SmallBuffer() {
+  ClientOptions options;
+  options.write_buffer = 4096;
+  return options;
+}
+
+ClientOptions Impatient() {
+  ClientOptions options;
+  options.connect_timeout = absl::Milliseconds(50);
+  return options;
+}
+
+absl::Status LogIn(asio::io_context& io, Client& client, const std::string& name) {
+  absl::Status status = Await(io, client.Connect());
+  return status.ok() ? Await(io, client.Login(name)) : status;
+}
+
+TEST(Client, LogsInUnderTheNameGiven) {
+  std::string login;
+  {
+    ScriptedServer server([&login](int fd) {
+      login = GetLine(fd);
+      Put(fd, "OK\n");
+      GetLine(fd);
+    });
+    asio::io_context io;
+    Client client(io.get_executor(), server.url());
+    EXPECT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
+  }
+  EXPECT_EQ(login, "LOGIN ann\n");
+}
+
+TEST(Client, TriesAnotherNameOnTheSameConnection) {
+  ScriptedServer server([](int fd) {
+    EXPECT_EQ(GetLine(fd), "LOGIN ann\n");
+    Put(fd, "TAKEN\n");
+    EXPECT_EQ(GetLine(fd), "LOGIN ann2\n");
+    Put(fd, "OK\n");
+    GetLine(fd);
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), server.url());
+  EXPECT_EQ(LogIn(io, client, "ann").code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(Await(io, client.Login("ann2")), absl::OkStatus());
+}
+
+TEST(Client, SaysThatALoginIsRefusedForGood) {
+  ScriptedServer server([](int fd) {
+    GetLine(fd);
+    Put(fd, "NO\n");
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), server.url());
+  EXPECT_EQ(LogIn(io, client, "ann").code(), absl::StatusCode::kPermissionDenied);
+}
+
+TEST(Client, GivesUpWaitingForALogin) {
+  ScriptedServer server([](int fd) {
+    GetLine(fd);
+    GetLine(fd);  // says nothing until the client has gone
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), server.url(), Impatient());
+  EXPECT_EQ(LogIn(io, client, "ann").code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST(Client, SaysWhatItCouldNotReach) {
+  ServerUrl url;
+  {
+    ScriptedServer gone([](int) {});
+    url = gone.url();
+  }
+  asio::io_context io;
+  Client client(io.get_executor(), url);
+  const absl::Status status = Await(io, client.Connect());
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(ToString(url)));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("Connection refused"));
+}
+
+TEST(Client, KeepsWhatComesWithTheLogin) {
+  ScriptedServer server([](int fd) {
+    GetLine(fd);
+    Put(fd, "OK\nMSG bob hello\nMSG bob again\n");
+    GetLine(fd);
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), server.url());
+  ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
+  std::vector<std::string> bodies;
+  while (bodies.size() < 2) {
+    const auto events = Await(io, client.Receive());
+    ASSERT_TRUE(events.ok()) << events.status();
+    for (const ClientEvent& event : *events) bodies.push_back(std::get<Received>(event).body);
+  }
+  EXPECT_THAT(bodies, testing::ElementsAre("hello", "again"));
+}
+
+TEST(Client, HandsOutEventsBeforeTheEnd) {
+  ScriptedServer server([](int fd) {
+    GetLine(fd);
+    Put(fd, "OK\nMSG bob last words\n");
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), server.url());
+  ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
+  const auto events = Await(io, client.Receive());
+  ASSERT_TRUE(events.ok()) << events.status();
+  EXPECT_EQ(std::get<Received>(events->at(0)).body, "last words");
+  EXPECT_EQ(Await(io, client.Receive()).status().code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST(Client, TellsAResetFromACleanEnd) {
+  ScriptedServer server([](int fd) {
+    GetLine(fd);
+    Put(fd, "OK\n");
+    const linger reset{1, 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), server.url());
+  ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
+  EXPECT_EQ(Await(io, client.Receive()).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(Client, SaysThatTheServerBrokeTheProtocol) {
+  ScriptedServer server([](int fd) {
+    GetLine(fd);
+    Put(fd, "OK\nwhat is this\n");
+    GetLine(fd);
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), server.url());
+  ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
+  EXPECT_EQ(Await(io, client.Receive()).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(Client, RefusesAPacketThatDoesNotEnd) {
+  ScriptedServer server([](int fd) {
+    GetLine(fd);
+    Put(fd, "OK\nMSG ");
+    Put(fd, std::string(1 << 20, 'x'));
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), server.url());
+  ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
+  EXPECT_EQ(Await(io, client.Receive()).status().code(), absl::StatusCode::kDataLoss);
+}
+
+asio::awaitable<absl::Status> SendMany(Client& client, int count, std::string body) {
+  const Text text = Text::From(body).value();
+  for (int i = 0; i < count; ++i) {
+    if (absl::Status status = client.session().SendPublic(i, text); !status.ok()) co_return status;
+    if (absl::Status status = co_await client.WaitForRoom(); !status.ok()) co_return status;
+  }
+  co_return co_await client.FinishSending();
+}
+
+TEST(Client, DeliversEverythingBeforeItsHalfCloseAndStillReceives) {
+  constexpr int kCount = 20000;
+  const std::string body(100, 'x');
+  int lines = 0;
+  ScriptedServer server([&lines](int fd) {
+    GetLine(fd);
+    Put(fd, "OK\n");
+    std::string bytes(64 * 1024, '\0');
+    for (ssize_t n; (n = ::read(fd, bytes.data(), bytes.size())) > 0;) {
+      lines += std::count(bytes.begin(), bytes.begin() + n, '\n');
+    }
+    Put(fd, absl::StrCat("MSG bob ", lines, "\n"));
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), server.url(), SmallBuffer());
+  ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
+  EXPECT_EQ(Await(io, SendMany(client, kCount, body)), absl::OkStatus());
+  const auto events = Await(io, client.Receive());
+  ASSERT_TRUE(events.ok()) << events.status();
+  EXPECT_EQ(std::get<Received>(events->at(0)).body, absl::StrCat(kCount));
+  EXPECT_EQ(Await(io, client.Receive()).status().code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST(Client, ASenderWithoutRoomLearnsThatTheConnectionBroke) {
+  ScriptedServer server([](int fd) {
+    GetLine(fd);
+    Put(fd, "OK\n");
+    GetLine(fd);  // and no more: what the client has sent after it makes this close a reset
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), server.url(), SmallBuffer());
+  ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
+  EXPECT_EQ(Await(io, SendMany(client, 1 << 20, std::string(1000, 'x'))).code(),
+            absl::StatusCode::kUnavailable);
+}
+
+TEST(Client, BecomesARelayWithTheBytesThatCameBehind) {
+  ScriptedServer server([](int fd) {
+    EXPECT_EQ(GetLine(fd), "TICKET 17\n");
+    Put(fd, "OPEN\nearly ");
+    EXPECT_EQ(GetLine(fd), "from the client\n");
+    Put(fd, "late\n");
+  });
+  asio::io_context io;
+  auto client = std::make_unique<Client>(io.get_executor(), server.url());
+  ASSERT_EQ(Await(io, client->Connect()), absl::OkStatus());
+  absl::StatusOr<Relay> relay = Await(io, client->OpenRelay(17));
+  client.reset();  // the socket is not its own any more
+  ASSERT_TRUE(relay.ok()) << relay.status();
+
+  std::string bytes = relay->early;
+  relay->socket.native_non_blocking(false);
+  const int fd = relay->socket.native_handle();
+  Put(fd, "from the client\n");
+  bytes += GetLine(fd);
+  EXPECT_EQ(bytes, "early late\n");
+}
+
+TEST(Client, ATicketThatIsRefusedIsACleanEnd) {
+  ScriptedServer server([](int fd) { GetLine(fd); });
+  asio::io_context io;
+  Client client(io.get_executor(), server.url());
+  ASSERT_EQ(Await(io, client.Connect()), absl::OkStatus());
+  EXPECT_EQ(Await(io, client.OpenRelay(17)).status().code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST(Client, CloseEndsAWaitingReceive) {
+  ScriptedServer server([](int fd) {
+    GetLine(fd);
+    Put(fd, "OK\n");
+    GetLine(fd);
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), server.url());
+  ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
+  asio::post(io, [&client] { client.Close(); });
+  EXPECT_EQ(Await(io, client.Receive()).status().code(), absl::StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace chat::client

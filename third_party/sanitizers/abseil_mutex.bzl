@@ -24,5 +24,4 @@ ABSEIL_MUTEX_WRAPS = [
     "_ZNK4absl7debian312Notification31WaitForNotificationWithDeadlineENS0_4TimeE",
     "_ZN4absl7debian315BlockingCounter14DecrementCountEv",
     "_ZN4absl7debian315BlockingCounter4WaitEv",
-    "_ZN4absl7debian37Barrier5BlockEv",
 ]

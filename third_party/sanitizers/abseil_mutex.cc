@@ -9,11 +9,10 @@
 // While a lock is awaited ThreadSanitizer ignores what the thread does, the evaluation of an
 // absl::Condition included: a condition is only ever evaluated under its mutex.
 //
-// Left out: ReaderLockWhen, and Await under a reader lock.
+// Left out: Barrier, ReaderLockWhen, and Await under a reader lock.
 
 #include <sanitizer/tsan_interface.h>
 
-#include "absl/synchronization/barrier.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
@@ -208,17 +207,11 @@ WRAP(bool, _ZNK4absl7debian312Notification31WaitForNotificationWithDeadlineENS0_
 
 WRAP(bool, _ZN4absl7debian315BlockingCounter14DecrementCountEv, absl::BlockingCounter* counter) {
   __tsan_release(counter);
-  return AcquireIf(__real__ZN4absl7debian315BlockingCounter14DecrementCountEv(counter), counter);
+  // The one that waits may have destroyed the counter when this returns.
+  return __real__ZN4absl7debian315BlockingCounter14DecrementCountEv(counter);
 }
 
 WRAP(void, _ZN4absl7debian315BlockingCounter4WaitEv, absl::BlockingCounter* counter) {
   __real__ZN4absl7debian315BlockingCounter4WaitEv(counter);
   __tsan_acquire(counter);
-}
-
-WRAP(bool, _ZN4absl7debian37Barrier5BlockEv, absl::Barrier* barrier) {
-  __tsan_release(barrier);
-  const bool last = __real__ZN4absl7debian37Barrier5BlockEv(barrier);
-  __tsan_acquire(barrier);
-  return last;
 }

@@ -74,17 +74,17 @@ absl::Status ParseUser(absl::string_view user, ServerUrl& url) {
   return absl::OkStatus();
 }
 
-absl::Status ParsePort(absl::string_view port, ServerUrl& url) {
+absl::Status ParsePort(absl::string_view port, uint16_t lowest, ServerUrl& url) {
   uint32_t number = 0;
   const bool digits = !port.empty() && port.find_first_not_of("0123456789") == port.npos;
-  if (!digits || !absl::SimpleAtoi(port, &number) || number < 1 || number > 65535) {
-    return Bad(absl::StrCat("a port is a number from 1 to 65535, not \"", port, "\""));
+  if (!digits || !absl::SimpleAtoi(port, &number) || number < lowest || number > 65535) {
+    return Bad(absl::StrCat("a port is a number from ", lowest, " to 65535, not \"", port, "\""));
   }
   url.port = static_cast<uint16_t>(number);
   return absl::OkStatus();
 }
 
-absl::Status ParseHost(absl::string_view host_port, ServerUrl& url) {
+absl::Status ParseHost(absl::string_view host_port, uint16_t lowest_port, ServerUrl& url) {
   absl::string_view rest;
   if (absl::ConsumePrefix(&host_port, "[")) {
     const size_t bracket = host_port.find(']');
@@ -104,7 +104,7 @@ absl::Status ParseHost(absl::string_view host_port, ServerUrl& url) {
   if (url.host.find_first_of("/ \t\r\n\\") != std::string::npos) {
     return Bad(absl::StrCat("not a host: \"", url.host, "\""));
   }
-  if (absl::ConsumePrefix(&rest, ":")) return ParsePort(rest, url);
+  if (absl::ConsumePrefix(&rest, ":")) return ParsePort(rest, lowest_port, url);
   const std::vector<DefaultListener> defaults = url.dialect->default_listeners();
   if (defaults.empty()) return Bad(absl::StrCat(url.dialect->name(), " has no default port"));
   url.port = defaults.front().port;
@@ -127,7 +127,8 @@ absl::Status ParseQuery(absl::string_view query, ServerUrl& url) {
 
 }  // namespace
 
-absl::StatusOr<ServerUrl> ParseServerUrl(absl::string_view text, DialectLookup dialects) {
+absl::StatusOr<ServerUrl> ParseServerUrl(absl::string_view text, DialectLookup dialects,
+                                         uint16_t lowest_port) {
   const size_t scheme_end = text.find("://");
   if (scheme_end == text.npos) {
     return Bad("a server is named SCHEME://[USER@]HOST[:PORT]");
@@ -147,7 +148,7 @@ absl::StatusOr<ServerUrl> ParseServerUrl(absl::string_view text, DialectLookup d
     if (absl::Status status = ParseUser(authority.substr(0, at), url); !status.ok()) return status;
     authority.remove_prefix(at + 1);
   }
-  if (absl::Status status = ParseHost(authority, url); !status.ok()) return status;
+  if (absl::Status status = ParseHost(authority, lowest_port, url); !status.ok()) return status;
   if (absl::Status status = ParseQuery(query, url); !status.ok()) return status;
   return url;
 }

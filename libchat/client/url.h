@@ -29,7 +29,9 @@ using DialectLookup = absl::FunctionRef<const Dialect*(absl::string_view scheme)
 // Parses `url`. The scheme is the dialect's name; a port that is not named is the dialect's first
 // default; USER and the query are percent-decoded. InvalidArgument names what is wrong, a password
 // included: secrets do not belong on a command line, so the message does not repeat it.
-absl::StatusOr<ServerUrl> ParseServerUrl(absl::string_view url, DialectLookup dialects);
+// `lowest_port` is 0 where port 0 means a free one of the system's choice: to listen on.
+absl::StatusOr<ServerUrl> ParseServerUrl(absl::string_view url, DialectLookup dialects,
+                                         uint16_t lowest_port = 1);
 
 // The URL that names the same server, always with its port. For logs: the user is left out.
 std::string ToString(const ServerUrl& url);

@@ -104,6 +104,12 @@ TEST(ParseServerUrl, NamesWhatIsWrong) {
   }
 }
 
+TEST(ParseServerUrl, TakesPort0ToListenOn) {
+  const absl::StatusOr<ServerUrl> url = ParseServerUrl("toy://127.0.0.1:0", FindToy, 0);
+  ASSERT_TRUE(url.ok()) << url.status();
+  EXPECT_EQ(url->port, 0);
+}
+
 TEST(ParseServerUrl, RefusesAPasswordWithoutRepeatingIt) {
   const absl::StatusOr<ServerUrl> url = ParseServerUrl("toy://bob:hunter2@h", FindToy);
   ASSERT_EQ(url.status().code(), absl::StatusCode::kInvalidArgument);

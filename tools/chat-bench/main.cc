@@ -1,0 +1,175 @@
+// chat-bench: what does a delivery, or a relayed byte, cost a server? Flags only.
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "libchat/client/url.h"
+#include "libchat/dialect/registry.h"
+#include "tools/chat-bench/fanout.h"
+#include "tools/chat-bench/report.h"
+#include "tools/chat-bench/tunnel.h"
+
+namespace chat::bench {
+namespace {
+
+struct Flags {
+  std::string server = "chaton://127.0.0.1";
+  std::string output = "table";
+  double warm_up = 1;
+  double duration = 5;
+  std::string via;
+  uint16_t sink_port = 0;
+  FanoutOptions fanout;
+  TunnelOptions tunnel;
+};
+
+absl::StatusOr<client::ServerUrl> ChatServer(const std::string& url) {
+  absl::StatusOr<client::ServerUrl> server = client::ParseServerUrl(url, FindDialect);
+  if (server.ok() && server->tls) return absl::UnimplementedError("chat-bench speaks no TLS");
+  return server;
+}
+
+absl::StatusOr<FanoutResult> MeasureFanout(const Flags& flags) {
+  absl::string_view redis = flags.server;
+  const std::string unique = absl::StrCat("b", absl::Hex(getpid()));
+  if (absl::ConsumePrefix(&redis, "redis://")) {
+    const absl::StatusOr<Address> address = ParseAddress(redis);
+    if (!address.ok()) return address.status();
+    const auto endpoint = [&unique](Role role, size_t) {
+      return std::make_unique<RedisEndpoint>(role, unique);
+    };
+    return RunFanout(*address, endpoint, flags.fanout);
+  }
+  const absl::StatusOr<client::ServerUrl> server = ChatServer(flags.server);
+  if (!server.ok()) return server.status();
+  const auto endpoint = [&](Role role, size_t index) {
+    return std::make_unique<DialectEndpoint>(
+        *server->dialect, server->options,
+        role == Role::kSender ? absl::StrCat(unique, "s") : absl::StrCat(unique, "r", index));
+  };
+  return RunFanout({server->host, server->port}, endpoint, flags.fanout);
+}
+
+absl::StatusOr<Stream> OpenStream(const Flags& flags) {
+  if (!flags.via.empty()) {
+    const absl::StatusOr<Address> proxy = ParseAddress(flags.via);
+    if (!proxy.ok()) return proxy.status();
+    return OpenThroughProxy(*proxy, flags.sink_port);
+  }
+  const absl::StatusOr<client::ServerUrl> server = ChatServer(flags.server);
+  if (!server.ok()) return server.status();
+  return OpenRelay({server->host, server->port}, *server->dialect, server->options);
+}
+
+absl::StatusOr<TunnelResult> MeasureTunnel(const Flags& flags) {
+  const absl::StatusOr<Stream> stream = OpenStream(flags);
+  if (!stream.ok()) return stream.status();
+  return RunTunnel(*stream, flags.tunnel);
+}
+
+void AddCommonFlags(CLI::App& verb, Flags& flags, int& server_pid) {
+  verb.add_option("--duration", flags.duration, "Seconds to measure")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  verb.add_option("--warm-up", flags.warm_up, "Seconds of load before that")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  verb.add_option("--pid", server_pid, "Process of the server: measures its CPU time")
+      ->check(CLI::PositiveNumber);
+  verb.add_option("-o,--output", flags.output, "table or json")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"table", "json"}));
+}
+
+CLI::App* AddFanout(CLI::App& app, Flags& flags) {
+  CLI::App* verb = app.add_subcommand(
+      "fanout",
+      "One sender, many receivers: deliveries a second, latency, CPU a delivery.\n"
+      "A message is in flight until every receiver has it and its sender the server's\n"
+      "confirmation. A delivery is a message that came out of the server: one a receiver,\n"
+      "and the sender's echo where the dialect has one.");
+  verb->add_option("-s,--server", flags.server,
+                   "SCHEME://HOST[:PORT] of a chat server, or redis://HOST:PORT")
+      ->capture_default_str();
+  verb->add_option("-n,--receivers", flags.fanout.receivers, "Receivers")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--window", flags.fanout.window, "Messages in flight")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--size", flags.fanout.message_bytes, "Bytes of a message")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--messages", flags.fanout.messages,
+                   "Messages to measure, in place of --duration")
+      ->check(CLI::PositiveNumber);
+  AddCommonFlags(*verb, flags, flags.fanout.server_pid);
+  return verb;
+}
+
+CLI::App* AddTunnel(CLI::App& app, Flags& flags) {
+  CLI::App* verb = app.add_subcommand(
+      "tunnel", "One stream through a relay: bytes a second, CPU seconds a GiB.");
+  verb->add_option("-s,--server", flags.server,
+                   "SCHEME://HOST[:PORT] of a chat server that relays private connections")
+      ->capture_default_str();
+  CLI::Option* via = verb->add_option(
+      "--via", flags.via, "HOST:PORT of a TCP proxy to measure in place of a chat server");
+  CLI::Option* sink = verb->add_option("--sink-port", flags.sink_port,
+                                       "Port on 127.0.0.1 that the proxy connects to");
+  via->needs(sink);
+  sink->needs(via);
+  verb->add_option("--bytes", flags.tunnel.bytes,
+                   "Bytes to measure, in place of --duration and --warm-up")
+      ->check(CLI::PositiveNumber);
+  verb->add_flag("--verify", flags.tunnel.verify,
+                 "Compare every byte (costs more than the relay itself)");
+  AddCommonFlags(*verb, flags, flags.tunnel.server_pid);
+  return verb;
+}
+
+template <typename Options, typename Result>
+int Print(const Flags& flags, const Options& options, const absl::StatusOr<Result>& result) {
+  if (!result.ok()) {
+    std::fprintf(stderr, "chat-bench: %s\n", result.status().ToString().c_str());
+    return 69;
+  }
+  const Report report = ToReport(options, *result);
+  const std::string text = flags.output == "json" ? report.dump() + "\n" : ToTable(report);
+  std::fputs(text.c_str(), stdout);
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);
+  Flags flags;
+  CLI::App app("Measures what a chat server (or, for comparison, Redis or a TCP proxy) costs.");
+  app.footer(
+      "Example: chat-bench fanout -n 1000 --pid $(pidof chatd) -o json | jq "
+      ".deliveries_per_second");
+  app.require_subcommand(1);
+  const CLI::App* fanout = AddFanout(app, flags);
+  AddTunnel(app, flags);
+  CLI11_PARSE(app, argc, argv);
+  flags.fanout.warm_up = flags.tunnel.warm_up = absl::Seconds(flags.warm_up);
+  flags.fanout.duration = flags.tunnel.duration = absl::Seconds(flags.duration);
+  if (fanout->parsed()) return Print(flags, flags.fanout, MeasureFanout(flags));
+  return Print(flags, flags.tunnel, MeasureTunnel(flags));
+}
+
+}  // namespace
+}  // namespace chat::bench
+
+int main(int argc, char** argv) { return chat::bench::Main(argc, argv); }

@@ -40,8 +40,6 @@ absl::string_view CounterName(Counter counter) {
       return "refused_new_connections_per_address";
     case Counter::kRefusedMemory:
       return "refused_memory";
-    case Counter::kRefusedDraining:
-      return "refused_draining";
     case Counter::kAcceptNoDescriptors:
       return "accept_no_descriptors";
     case Counter::kCutLogin:

@@ -35,7 +35,6 @@ enum class Counter : uint8_t {
   kRefusedConnectionsPerAddress,
   kRefusedNewPerAddress,
   kRefusedMemory,
-  kRefusedDraining,
   kAcceptNoDescriptors,
   // Connections cut, by reason
   kCutLogin,

@@ -193,6 +193,7 @@ void Hub::PostAnswer(Section& section, const RequestTable::Entry& request, Verdi
 }
 
 Delivery Hub::AnswerRequest(SessionId session, RequestKind kind, UserRef asker, bool accept) {
+  const uint64_t random = accept ? options_.random() : 0;
   Section section(*this);
   if (FindMember(session) == nullptr) return Delivery::kNotPossible;
   const SessionId asking = FindUser(asker);
@@ -201,16 +202,16 @@ Delivery Hub::AnswerRequest(SessionId session, RequestKind kind, UserRef asker, 
   if (!request) return Delivery::kNotPossible;
   if (!accept) {
     PostAnswer(section, *request, Verdict::kRefused);
-  } else if (!OpenRelay(section, *request)) {
+  } else if (!OpenRelay(section, *request, random)) {
     PostAnswer(section, *request, Verdict::kFailed);
   }
   return Delivery::kSent;
 }
 
-bool Hub::OpenRelay(Section& section, const RequestTable::Entry& request) {
+bool Hub::OpenRelay(Section& section, const RequestTable::Entry& request, uint64_t random) {
   RelayDesk::Tunnel tunnel;
-  switch (relays_.Open(request.asker_user, request.target_user, limits_, options_.now(),
-                       options_.random, &tunnel)) {
+  switch (relays_.Open(request.asker_user, request.target_user, limits_, options_.now(), random,
+                       &tunnel)) {
     case RelayDesk::OpenResult::kOpened:
       break;
     case RelayDesk::OpenResult::kFull:
@@ -404,6 +405,11 @@ std::vector<TunnelInfo> Hub::Tunnels(uint64_t after, size_t max) const {
 size_t Hub::user_count() const {
   absl::MutexLock lock(&mu_);
   return roster_.size();
+}
+
+std::vector<size_t> Hub::users_by_dialect() const {
+  absl::MutexLock lock(&mu_);
+  return receivers_;
 }
 
 size_t Hub::tunnel_count() const {

@@ -90,7 +90,7 @@ class Hub {
     Limits limits;
     // Wakes a shard that sleeps (see Sleep). Called without the lock, from any thread.
     std::function<void(uint32_t shard)> wake;
-    // Cryptographically secure. Called under the lock: must not block.
+    // Cryptographically secure. Called without the lock.
     std::function<uint64_t()> random;
     // Steady; replaced in tests.
     std::function<absl::Time()> now = [] {
@@ -165,6 +165,8 @@ class Hub {
   // Up to `max` tunnels with ids above `after`, in the order of ids.
   std::vector<TunnelInfo> Tunnels(uint64_t after, size_t max) const;
   size_t user_count() const;
+  // A count a dialect, in the order of Options::dialects.
+  std::vector<size_t> users_by_dialect() const;
   size_t tunnel_count() const;
   // Bytes that all logs hold.
   uint64_t log_bytes() const;
@@ -196,7 +198,7 @@ class Hub {
   // True if the shard of `to` has more mail than it may (limits.mailbox): counted.
   bool MailboxFull(SessionId to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Gives both parties of an accepted request a connect_id.
-  bool OpenRelay(Section& section, const RequestTable::Entry& request)
+  bool OpenRelay(Section& section, const RequestTable::Entry& request, uint64_t random)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndTunnel(Section& section, uint64_t id, absl::Duration grace)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

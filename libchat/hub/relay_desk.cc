@@ -11,8 +11,7 @@ constexpr absl::string_view kAll = "";
 }  // namespace
 
 RelayDesk::OpenResult RelayDesk::Open(UserRef asker, UserRef target, const Limits& limits,
-                                      absl::Time now, const std::function<uint64_t()>& random,
-                                      Tunnel* opened) {
+                                      absl::Time now, uint64_t random, Tunnel* opened) {
   if (static_cast<int64_t>(by_id_.size()) >= limits.tunnels) return OpenResult::kFull;
   for (UserRef user : {asker, target}) {
     const auto it = by_user_.find(Display(user));
@@ -33,10 +32,10 @@ RelayDesk::OpenResult RelayDesk::Open(UserRef asker, UserRef target, const Limit
   return OpenResult::kOpened;
 }
 
-int64_t RelayDesk::NewConnectId(const std::function<uint64_t()>& random) const {
+int64_t RelayDesk::NewConnectId(uint64_t random) const {
   // Positive and below 2^31 (document 001 has LONGs of 4 bytes).
-  for (;;) {
-    const int64_t id = static_cast<int64_t>(random() & 0x7fffffff);
+  for (;; ++random) {
+    const int64_t id = static_cast<int64_t>(random & 0x7fffffff);
     if (id != 0 && !by_connect_id_.contains(id)) return id;
   }
 }

@@ -7,7 +7,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -53,9 +52,9 @@ class RelayDesk {
   };
   enum class OpenResult : uint8_t { kOpened, kFull, kUserFull };
 
-  // A new tunnel with an unguessable connect_id, from `random`. With kOpened, `*opened` is it.
+  // A new tunnel with an unguessable connect_id, made from `random`. With kOpened, `*opened` is it.
   OpenResult Open(UserRef asker, UserRef target, const Limits& limits, absl::Time now,
-                  const std::function<uint64_t()>& random, Tunnel* opened);
+                  uint64_t random, Tunnel* opened);
 
   // `session` presents `connect_id`. Nothing if that is unknown, used up or expired. The tunnel is
   // established if it was the second.
@@ -78,7 +77,8 @@ class RelayDesk {
   const absl::btree_map<uint64_t, Tunnel>& all() const { return by_id_; }
 
  private:
-  int64_t NewConnectId(const std::function<uint64_t()>& random) const;
+  // The first free one from `random` on.
+  int64_t NewConnectId(uint64_t random) const;
 
   uint64_t last_id_ = 0;
   absl::btree_map<uint64_t, Tunnel> by_id_;

@@ -1,0 +1,483 @@
+#include "libchat/net/connection.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "libchat/net/shard.h"
+#include "libchat/pump/pump.h"
+
+namespace chat::net {
+namespace {
+
+// Bytes written to one connection before the others get their turn.
+constexpr size_t kWriteBudget = 256 * 1024;
+constexpr size_t kMaxPieces = 64;
+// How long a client may take to end its stream after the server has ended its own.
+constexpr absl::Duration kLinger = absl::Seconds(2);
+
+SessionLimits ForSession(const Limits& limits) {
+  return {static_cast<size_t>(limits.frame_before_login), static_cast<size_t>(limits.frame)};
+}
+
+std::string ToString(const asio::ip::tcp::endpoint& endpoint) {
+  const std::string address = endpoint.address().to_string();
+  return endpoint.address().is_v6() ? absl::StrCat("[", address, "]:", endpoint.port())
+                                    : absl::StrCat(address, ":", endpoint.port());
+}
+
+}  // namespace
+
+Connection::Connection(Shard& shard, SessionId id, asio::ip::tcp::socket socket,
+                       const ListenerInfo& listener, Door::Pass pass)
+    : shard_(shard),
+      fd_(socket.native_handle()),
+      progress_(shard.now()),
+      id_(id),
+      listener_(listener),
+      socket_(std::move(socket)),
+      pass_(std::move(pass)),
+      session_(
+          listener.dialect->NewServerSession(listener.options, ForSession(shard.limits()), *this)),
+      rate_(static_cast<double>(shard.limits().messages_per_second),
+            static_cast<double>(shard.limits().messages_burst), shard.now()),
+      rate_limited_(!pass_.counted_as().empty() &&
+                    shard.limits().messages_per_second != kUnlimited),
+      since_(absl::Now()) {}
+
+Connection::~Connection() { shard_.AddOwnBytes(-static_cast<int64_t>(out_.own_bytes())); }
+
+void Connection::Start() {
+  login_by_ = shard_.now() + shard_.limits().login;
+  shard_.CallAt(login_by_, id_);
+  AwaitInput();
+}
+
+ConnectionInfo Connection::Info() const {
+  ConnectionInfo info;
+  info.session = id_;
+  info.dialect = std::string(listener_.dialect->name());
+  info.listener = listener_.url;
+  asio::error_code ignored;
+  info.address = ToString(socket_.remote_endpoint(ignored));
+  info.user = user_;
+  switch (state_) {
+    case State::kOpen:
+      info.state = logged_in_ ? ConnectionInfo::State::kOpen : ConnectionInfo::State::kLogin;
+      break;
+    case State::kHalf:
+      info.state = ConnectionInfo::State::kWaitingForPeer;
+      break;
+    case State::kDraining:
+    case State::kLingering:
+    case State::kGone:
+      info.state = ConnectionInfo::State::kHalfClosed;
+      break;
+  }
+  info.since = since_;
+  info.bytes_in = bytes_in_;
+  info.bytes_out = bytes_out_;
+  info.lag_bytes = out_.lag(shard_.hub().log(dialect()).head());
+  info.queued_bytes = out_.own_bytes();
+  return info;
+}
+
+// ---- Input ----
+
+void Connection::AwaitInput() {
+  if (awaits_input_ || gone()) return;
+  awaits_input_ = true;
+  socket_.async_wait(asio::ip::tcp::socket::wait_read,
+                     [self = shared_from_this()](const asio::error_code& error) {
+                       self->awaits_input_ = false;
+                       if (self->gone()) return;
+                       if (error) return self->Destroy();
+                       self->OnInput();
+                     });
+}
+
+void Connection::OnInput() {
+  switch (state_) {
+    case State::kOpen:
+      return Read();
+    case State::kHalf:
+      return ReadEarly();
+    case State::kDraining:
+    case State::kLingering:
+      return Discard();
+    case State::kGone:
+      return;
+  }
+}
+
+// Reads into the scratch buffer, behind what was left over, so that the session sees one piece. An
+// idle connection owns no buffer.
+void Connection::Read() {
+  const size_t left = unread_.size();
+  const size_t budget = static_cast<size_t>(shard_.limits().read_budget);
+  char* buffer = shard_.ReadBuffer(left + budget);
+  std::memcpy(buffer, unread_.data(), left);
+  const ssize_t n = ::recv(fd_, buffer + left, budget, MSG_DONTWAIT);
+  if (n < 0) {
+    if (errno == EAGAIN || errno == EINTR) return AwaitInput();
+    return Destroy();
+  }
+  if (n == 0) {
+    input_ended_ = true;
+    return Finish();
+  }
+  bytes_in_ += static_cast<size_t>(n);
+  shard_.hub().counters().Add(Counter::kBytesIn, static_cast<size_t>(n));
+  Process({buffer, left + static_cast<size_t>(n)});
+}
+
+void Connection::Process(absl::string_view in) {
+  const Step step = session_->OnBytes(in);
+  FlushPublishes();
+  send_at_.reset();
+  if (gone()) return;
+  in.remove_prefix(step.consumed);
+  if (in.data() != unread_.data() || in.size() != unread_.size()) unread_ = std::string(in);
+  switch (step.next) {
+    case Next::kMore:
+      if (!Throttled()) return AwaitInput();
+      shard_.hub().counters().Add(Counter::kThrottled);
+      resume_at_ = rate_.ReadyAt();
+      return shard_.CallAt(resume_at_, id_);
+    case Next::kPause:
+      paused_ = true;
+      return;
+    case Next::kRelay:
+      // The half waits as long as its connect_id lives: the hub ends that.
+      state_ = State::kHalf;
+      login_by_ = absl::InfiniteFuture();
+      return AwaitInput();
+    case Next::kClose:
+      shard_.hub().counters().Add(Counter::kCutProtocol);
+      return Finish();
+  }
+}
+
+void Connection::ReadEarly() {
+  const size_t limit = static_cast<size_t>(shard_.limits().early_bytes);
+  if (unread_.size() >= limit) return;  // the rest stays in the kernel, and stops the sender
+  const size_t room = limit - unread_.size();
+  char* buffer = shard_.ReadBuffer(room);
+  const ssize_t n = ::recv(fd_, buffer, room, MSG_DONTWAIT);
+  if (n < 0 && errno != EAGAIN && errno != EINTR) return Destroy();
+  if (n == 0) return;  // the relay will see it, too
+  if (n > 0) unread_.append(buffer, static_cast<size_t>(n));
+  AwaitInput();
+}
+
+void Connection::Discard() {
+  const size_t size = static_cast<size_t>(shard_.limits().read_budget);
+  const ssize_t n = ::recv(fd_, shard_.ReadBuffer(size), size, MSG_DONTWAIT);
+  if (n < 0 && errno != EAGAIN && errno != EINTR) return Destroy();
+  if (n == 0) {
+    input_ended_ = true;
+    if (state_ == State::kLingering) Destroy();
+    return;
+  }
+  AwaitInput();
+}
+
+// ---- Output ----
+
+size_t Connection::Write(const iovec* pieces, size_t count) {
+  ssize_t n;
+  if (count == 1) {
+    n = ::send(fd_, pieces[0].iov_base, pieces[0].iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } else {
+    msghdr message = {};
+    message.msg_iov = const_cast<iovec*>(pieces);
+    message.msg_iovlen = count;
+    n = ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+  if (n >= 0) return static_cast<size_t>(n);
+  if (errno == EAGAIN) {
+    AwaitRoom();
+  } else if (errno != EINTR) {
+    Destroy();
+  }
+  return 0;
+}
+
+void Connection::FlushMarked() {
+  dirty_ = false;
+  Flush();
+}
+
+void Connection::TurnAway() {
+  session_->OnFarewell(Farewell::kOverloaded);
+  Flush();
+  Destroy();
+}
+
+void Connection::Flush() {
+  if (blocked_ || gone()) return;
+  const uint64_t head = shard_.hub().log(dialect()).head();
+  size_t budget = kWriteBudget;
+  iovec pieces[kMaxPieces];
+  for (;;) {
+    const size_t count = out_.Gather(head, budget, absl::MakeSpan(pieces));
+    if (count == 0) break;
+    const size_t written = Write(pieces, count);
+    if (written == 0) return;
+    const size_t own = out_.own_bytes();
+    out_.Consume(written);
+    if (own != 0)
+      shard_.AddOwnBytes(static_cast<int64_t>(out_.own_bytes()) - static_cast<int64_t>(own));
+    bytes_out_ += written;
+    shard_.CountBytesOut(written);
+    if (written >= budget) return MarkDirty();
+    budget -= written;
+  }
+  progress_ = shard_.now();
+  if (state_ == State::kDraining) Drained();
+}
+
+void Connection::AwaitRoom() {
+  blocked_ = true;
+  progress_ = shard_.now();
+  shard_.Blocked(*this);
+  socket_.async_wait(asio::ip::tcp::socket::wait_write,
+                     [self = shared_from_this()](const asio::error_code& error) {
+                       if (self->gone()) return;
+                       if (error) return self->Destroy();
+                       self->blocked_ = false;
+                       self->progress_ = self->shard_.now();
+                       self->Flush();
+                     });
+}
+
+void Connection::MarkDirty() {
+  if (dirty_ || gone()) return;
+  dirty_ = true;
+  shard_.MarkDirty(*this);
+}
+
+uint64_t Connection::backlog() const {
+  return out_.lag(shard_.hub().log(dialect()).head()) + out_.own_bytes();
+}
+
+// ---- The end ----
+
+void Connection::LeaveHub() {
+  if (state_ == State::kHalf) shard_.hub().AbandonTicket(id_);
+  if (!logged_in_) return;
+  logged_in_ = false;
+  const uint64_t end = shard_.hub().Logout(id_);
+  out_.Unfollow(end);
+}
+
+void Connection::Finish() {
+  LeaveHub();
+  state_ = State::kDraining;
+  login_by_ = resume_at_ = absl::InfiniteFuture();
+  if (!input_ended_) AwaitInput();
+  MarkDirty();
+}
+
+void Connection::Drained() {
+  if (input_ended_) return Destroy();
+  asio::error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  state_ = State::kLingering;
+  close_by_ = std::min(close_by_, shard_.now() + kLinger);
+  shard_.CallAt(close_by_, id_);
+  AwaitInput();
+}
+
+void Connection::CutOff(Farewell reason, Counter counter) {
+  if (gone() || state_ == State::kLingering) return;
+  if (state_ == State::kDraining && reason != Farewell::kSlowConsumer) return CloseSoon();
+  shard_.hub().counters().Add(counter);
+  ServerEvent event;
+  event.kind = ServerEvent::Kind::kCut;
+  event.user = user_;
+  event.dialect = std::string(listener_.dialect->name());
+  event.detail = std::string(CounterName(counter));
+  shard_.hub().events().Emit(std::move(event));
+  if (reason != Farewell::kShutdown) {
+    shard_.Log(LogLevel::kInfo,
+               absl::StrCat("cut ", user_.empty() ? "(no login)" : user_, " (",
+                            listener_.dialect->name(), "): ", CounterName(counter)));
+  }
+  if (state_ == State::kOpen) session_->OnFarewell(reason);
+  if (reason == Farewell::kSlowConsumer) {
+    Flush();
+    if (gone()) return;
+    ResetOnClose(fd_);
+    return Destroy();
+  }
+  Finish();
+  CloseSoon();
+}
+
+void Connection::CloseSoon() {
+  close_by_ = std::min(close_by_, shard_.now() + shard_.limits().drain);
+  shard_.CallAt(close_by_, id_);
+}
+
+void Connection::Destroy() {
+  if (gone()) return;
+  LeaveHub();
+  state_ = State::kGone;
+  shard_.Unfollow(*this);
+  asio::error_code ignored;
+  socket_.close(ignored);
+  shard_.Forget(*this);
+}
+
+void Connection::OnTime() {
+  const absl::Time now = shard_.now();
+  if (gone()) return;
+  if (close_by_ <= now) return Destroy();
+  if (private_queue_full_) {
+    private_queue_full_ = false;
+    Flush();
+    if (static_cast<int64_t>(out_.own_bytes()) > shard_.limits().private_queue) {
+      return CutOff(Farewell::kSlowConsumer, Counter::kCutPrivateQueue);
+    }
+  }
+  if (login_by_ <= now) return CutOff(Farewell::kLoginTimeout, Counter::kCutLogin);
+  if (resume_at_ <= now && state_ == State::kOpen) {
+    resume_at_ = absl::InfiniteFuture();
+    Process(unread_);
+  }
+}
+
+// ---- Mail ----
+
+void Connection::OnMail(Mail& mail) {
+  if (const Event* event = std::get_if<Event>(&mail.what)) {
+    if (state_ != State::kOpen) return;
+    send_at_ = mail.at;
+    const Next next = session_->OnEvent(*event);
+    send_at_.reset();
+    if (next == Next::kClose) return Finish();
+    if (paused_ && next == Next::kMore) {
+      paused_ = false;
+      Process(unread_);
+    }
+  } else if (const JoinRelay* join = std::get_if<JoinRelay>(&mail.what)) {
+    Join(*join);
+  } else if (const Cut* cut = std::get_if<Cut>(&mail.what)) {
+    CutOff(cut->reason, state_ == State::kHalf ? Counter::kRelaysCut : Counter::kCutKicked);
+  }
+}
+
+void Connection::Join(const JoinRelay& join) {
+  session_->OnEvent(RelayEstablished{});
+  RelayEnd end;
+  end.info = Info();
+  end.info.state = ConnectionInfo::State::kRelay;
+  end.due = out_.TakeAll(0);
+  end.early = std::move(unread_);
+  end.pass = std::move(pass_);
+  end.pass.Authenticated();
+  state_ = State::kGone;
+  asio::error_code failed;
+  end.fd = UniqueFd(socket_.release(failed));
+  shard_.Forget(*this);
+  shard_.SendToRelay(join, std::move(end));
+}
+
+// ---- SessionHost ----
+
+void Connection::Send(absl::string_view bytes) {
+  // Before what it says now, its client gets the echo of what it said before.
+  if (listener_.dialect->own_public() == OwnPublic::kEchoed) FlushPublishes();
+  out_.Append(bytes, send_at_.value_or(shard_.hub().log(dialect()).head()));
+  shard_.AddOwnBytes(static_cast<int64_t>(bytes.size()));
+  MarkDirty();
+  if (static_cast<int64_t>(out_.own_bytes()) <= shard_.limits().private_queue) return;
+  private_queue_full_ = true;
+  shard_.CallAt(shard_.now(), id_);
+}
+
+void Connection::FlushPublishes() {
+  std::vector<Text>& bodies = shard_.publishes();
+  if (bodies.empty()) return;
+  send_at_.reset();
+  if (listener_.dialect->own_public() == OwnPublic::kEchoed) {
+    shard_.hub().Publish(id_, bodies, nullptr);
+  } else {
+    LogRange own;
+    shard_.hub().Publish(id_, bodies, &own);
+    out_.Skip(own.begin, own.end);
+  }
+  bodies.clear();
+}
+
+void Connection::Charge() {
+  if (rate_limited_) rate_.Charge();
+}
+
+bool Connection::Throttled() const { return rate_limited_ && rate_.Exhausted(shard_.now()); }
+
+void Connection::Count(Fault fault) {
+  shard_.hub().counters().Add(fault);
+  Charge();
+}
+
+LoginResult Connection::Login(absl::string_view name) {
+  Hub::LoginReply reply = shard_.hub().Login(id_, dialect(), name);
+  if (reply.result != LoginResult::kAccepted) {
+    Charge();
+    return reply.result;
+  }
+  logged_in_ = true;
+  user_ = std::string(name);
+  login_by_ = absl::InfiniteFuture();
+  pass_.Authenticated();
+  send_at_ = reply.start.offset;
+  if (listener_.dialect->has_public_room()) {
+    out_.Follow(std::move(reply.start));
+    shard_.Follow(*this);
+  }
+  return reply.result;
+}
+
+void Connection::Publish(Text body) {
+  Charge();
+  shard_.publishes().push_back(body);
+}
+
+Delivery Connection::SendPrivate(UserRef to, Text body) {
+  Charge();
+  FlushPublishes();
+  return shard_.hub().SendPrivate(id_, to, body);
+}
+
+Delivery Connection::Ask(RequestKind kind, UserRef to, Text reason) {
+  Charge();
+  FlushPublishes();
+  return shard_.hub().Ask(id_, kind, to, reason);
+}
+
+Delivery Connection::AnswerRequest(RequestKind kind, UserRef asker, bool accept) {
+  Charge();
+  FlushPublishes();
+  return shard_.hub().AnswerRequest(id_, kind, asker, accept);
+}
+
+TicketResult Connection::PresentTicket(int64_t connect_id) {
+  return shard_.hub().PresentTicket(id_, connect_id, pass_.counted_as());
+}
+
+Delivery Connection::CloseRelay(int64_t connect_id, UserRef other) {
+  Charge();
+  FlushPublishes();
+  return shard_.hub().CloseRelay(id_, connect_id, other);
+}
+
+}  // namespace chat::net

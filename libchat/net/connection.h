@@ -1,0 +1,154 @@
+// One client's connection: a socket, the session of its dialect, and what is due to it. The one
+// driver of server sessions, whatever the dialect.
+
+#ifndef LIBCHAT_NET_CONNECTION_H_
+#define LIBCHAT_NET_CONNECTION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "asio/io_context.hpp"
+#include "asio/ip/tcp.hpp"
+#include "libchat/dialect/server_session.h"
+#include "libchat/dialect/session_host.h"
+#include "libchat/fanout/outbox.h"
+#include "libchat/hub/hub.h"
+#include "libchat/hub/session_id.h"
+#include "libchat/hub/snapshot.h"
+#include "libchat/net/door.h"
+#include "libchat/net/listener_info.h"
+#include "libchat/net/relay.h"
+#include "libchat/net/token_bucket.h"
+
+namespace chat::net {
+
+class Shard;
+
+// Thread safety: none; it lives on its shard's thread.
+//
+// Invariants:
+//  - In a state of kOpen or kHalf there is a session_.
+//  - It is among its shard's followers exactly while its outbox follows a log.
+//  - At most one wait for reading and one for writing is under way. No wait for writing is, unless
+//    the kernel has refused bytes (blocked_).
+//  - Nothing destroys it within its own calls: it marks itself gone, and the shard forgets it at
+//    the end of the turn.
+class Connection final : public SessionHost, public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(Shard& shard, SessionId id, asio::ip::tcp::socket socket, const ListenerInfo& listener,
+             Door::Pass pass);
+  ~Connection() override;
+
+  SessionId id() const { return id_; }
+  bool gone() const { return state_ == State::kGone; }
+  bool logged_in() const { return logged_in_; }
+  bool following() const { return out_.following(); }
+  size_t dialect() const { return listener_.dialect_index; }
+  ConnectionInfo Info() const;
+
+  // Begins to read.
+  void Start();
+  void OnMail(Mail& mail);
+  // A time that was asked of the shard (Shard::CallAt) has come, or an earlier one.
+  void OnTime();
+  // Writes what is due, within a budget a turn.
+  void Flush();
+  // The same, for one that asked for it (Shard::MarkDirty).
+  void FlushMarked();
+  // Instead of Start: says the last words of one that may not come in, and closes.
+  void TurnAway();
+
+  // Bytes that wait: of the log, and of its own.
+  uint64_t backlog() const;
+  // True if the kernel takes nothing, since `progress()`.
+  bool blocked() const { return blocked_; }
+  absl::Time progress() const { return progress_; }
+
+  // Ends it: with the dialect's last words, counted as `counter`. A slow consumer is reset.
+  void CutOff(Farewell reason, Counter counter);
+
+  // Place in the shard's list of followers. The shard's.
+  size_t follower_index = 0;
+
+  // ---- SessionHost ----
+  void Send(absl::string_view bytes) override;
+  LoginResult Login(absl::string_view name) override;
+  void Publish(Text body) override;
+  Delivery SendPrivate(UserRef to, Text body) override;
+  Delivery Ask(RequestKind kind, UserRef to, Text reason) override;
+  Delivery AnswerRequest(RequestKind kind, UserRef asker, bool accept) override;
+  TicketResult PresentTicket(int64_t connect_id) override;
+  Delivery CloseRelay(int64_t connect_id, UserRef other) override;
+  bool Throttled() const override;
+  void Count(Fault fault) override;
+
+ private:
+  enum class State : uint8_t {
+    kOpen,       // the session gets what comes
+    kHalf,       // presented a connect_id, waits for the other half
+    kDraining,   // writes what is due, then ends
+    kLingering,  // has ended its stream, waits for the client's end
+    kGone,
+  };
+
+  void AwaitInput();
+  void AwaitRoom();
+  void OnInput();
+  void Read();
+  void ReadEarly();
+  void Discard();
+  void Process(absl::string_view in);
+  void FlushPublishes();
+  void Charge();
+  void MarkDirty();
+  // The dialect is done with this client; what is due is still written.
+  void Finish();
+  void Drained();
+  // What is not written in time (limits.drain) is lost.
+  void CloseSoon();
+  void LeaveHub();
+  void Join(const JoinRelay& join);
+  void Destroy();
+  size_t Write(const iovec* pieces, size_t count);
+
+  // What a flush to this client touches comes first.
+  Shard& shard_;
+  fanout::Outbox out_;
+  int fd_;
+  State state_ = State::kOpen;
+  bool blocked_ = false;
+  bool dirty_ = false;
+  bool logged_in_ = false;
+  bool awaits_input_ = false;
+  bool input_ended_ = false;
+  bool paused_ = false;  // by its session
+  uint64_t bytes_out_ = 0;
+  absl::Time progress_;
+
+  const SessionId id_;
+  const ListenerInfo& listener_;
+  asio::ip::tcp::socket socket_;
+  Door::Pass pass_;
+  std::unique_ptr<ServerSession> session_;
+  std::string unread_;  // received, not yet consumed; of a half: early bytes
+  // Where in the log what the session sends now belongs; nothing: at its head.
+  std::optional<uint64_t> send_at_;
+  mutable TokenBucket rate_;  // refilled when looked at
+  bool rate_limited_;
+  bool private_queue_full_ = false;
+  absl::Time login_by_ = absl::InfiniteFuture();
+  absl::Time resume_at_ = absl::InfiniteFuture();
+  absl::Time close_by_ = absl::InfiniteFuture();
+  absl::Time since_;  // wall clock
+  uint64_t bytes_in_ = 0;
+  std::string user_;
+};
+
+}  // namespace chat::net
+
+#endif  // LIBCHAT_NET_CONNECTION_H_

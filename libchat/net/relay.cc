@@ -1,0 +1,131 @@
+#include "libchat/net/relay.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "asio/post.hpp"
+#include "libchat/net/shard.h"
+
+namespace chat::net {
+namespace {
+
+// Bytes of one direction before the others get their turn.
+constexpr size_t kRunBudget = 1 << 20;
+
+asio::ip::tcp::socket SocketOf(asio::io_context& context, int fd) {
+  asio::ip::tcp::socket socket(context);
+  sockaddr_storage address = {};
+  socklen_t size = sizeof(address);
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  asio::error_code ignored;
+  socket.assign(address.ss_family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), fd,
+                ignored);
+  return socket;
+}
+
+}  // namespace
+
+Relay::Side::Side(asio::io_context& context, RelayEnd given)
+    : socket(SocketOf(context, given.fd.release())), end(std::move(given)) {}
+
+Relay::Relay(Shard& shard, asio::io_context& context, uint64_t tunnel, RelayEnd first,
+             RelayEnd second, std::shared_ptr<TunnelTraffic> traffic)
+    : shard_(shard),
+      tunnel_(tunnel),
+      sides_{Side(context, std::move(first)), Side(context, std::move(second))},
+      pumps_{Pump(sides_[0].socket.native_handle(), sides_[1].socket.native_handle(), shard.pipes(),
+                  sides_[1].end.due + sides_[0].end.early),
+             Pump(sides_[1].socket.native_handle(), sides_[0].socket.native_handle(), shard.pipes(),
+                  sides_[0].end.due + sides_[1].end.early)},
+      traffic_(std::move(traffic)) {}
+
+void Relay::Start() {
+  Run(0);
+  Run(1);
+}
+
+void Relay::Run(size_t from) {
+  if (ended_) return;
+  const size_t to = 1 - from;
+  Pump& pump = pumps_[from];
+  const Pump::Wait wait = pump.Run(kRunBudget);
+  const uint64_t due = sides_[to].end.due.size();
+  (from == 0 ? traffic_->from_first : traffic_->from_second)
+      .store(pump.bytes() - std::min(pump.bytes(), due), std::memory_order_relaxed);
+  switch (wait) {
+    case Pump::Wait::kReadable:
+      return AwaitThenRun(from, sides_[from].socket, asio::ip::tcp::socket::wait_read);
+    case Pump::Wait::kWritable:
+      return AwaitThenRun(from, sides_[to].socket, asio::ip::tcp::socket::wait_write);
+    case Pump::Wait::kAgain:
+      return asio::post(sides_[from].socket.get_executor(),
+                        [self = shared_from_this(), from] { self->Run(from); });
+    case Pump::Wait::kDone:
+      done_[from] = true;
+      if (done_[to]) return End("both sides have ended");
+      return AwaitReset(from);
+    case Pump::Wait::kReset:
+      return Abort("reset");
+  }
+}
+
+void Relay::AwaitThenRun(size_t from, asio::ip::tcp::socket& socket,
+                         asio::ip::tcp::socket::wait_type what) {
+  socket.async_wait(what, [self = shared_from_this(), from](const asio::error_code& error) {
+    if (!error) self->Run(from);
+  });
+}
+
+void Relay::AwaitReset(size_t from) {
+  sides_[from].socket.async_wait(asio::ip::tcp::socket::wait_error,
+                                 [self = shared_from_this(), from](const asio::error_code& error) {
+                                   if (error || self->ended_) return;
+                                   int failed = 0;
+                                   socklen_t size = sizeof(failed);
+                                   ::getsockopt(self->sides_[from].socket.native_handle(),
+                                                SOL_SOCKET, SO_ERROR, &failed, &size);
+                                   if (failed != 0) self->Abort("reset");
+                                 });
+}
+
+void Relay::Abort(absl::string_view why) {
+  if (ended_) return;
+  for (Side& side : sides_) ResetOnClose(side.socket.native_handle());
+  End(why);
+}
+
+void Relay::CloseAfter(absl::Duration grace) {
+  if (ended_) return;
+  close_timer_ = std::make_unique<asio::steady_timer>(sides_[0].socket.get_executor());
+  close_timer_->expires_after(absl::ToChronoNanoseconds(grace));
+  close_timer_->async_wait([self = shared_from_this()](const asio::error_code& error) {
+    if (!error) self->End("closed");
+  });
+}
+
+void Relay::End(absl::string_view why) {
+  if (ended_) return;
+  ended_ = true;
+  const std::shared_ptr<Relay> self = shared_from_this();  // until the shard has forgotten it
+  close_timer_.reset();
+  for (Side& side : sides_) {
+    asio::error_code ignored;
+    side.socket.close(ignored);
+  }
+  shard_.RelayEnded(tunnel_, why);
+}
+
+std::array<ConnectionInfo, 2> Relay::Info() const {
+  std::array<ConnectionInfo, 2> both = {sides_[0].end.info, sides_[1].end.info};
+  const std::array<uint64_t, 2> moved = {traffic_->from_first, traffic_->from_second};
+  for (size_t i : {0, 1}) {
+    both[i].bytes_in += moved[i];
+    both[i].bytes_out += moved[1 - i];
+    both[i].queued_bytes = pumps_[1 - i].held();
+  }
+  return both;
+}
+
+}  // namespace chat::net

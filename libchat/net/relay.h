@@ -1,0 +1,85 @@
+// A private connection between two clients: every byte of one goes to the other, as it is.
+
+#ifndef LIBCHAT_NET_RELAY_H_
+#define LIBCHAT_NET_RELAY_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "asio/io_context.hpp"
+#include "asio/ip/tcp.hpp"
+#include "asio/steady_timer.hpp"
+#include "libchat/hub/relay_desk.h"
+#include "libchat/hub/snapshot.h"
+#include "libchat/net/door.h"
+#include "libchat/net/unique_fd.h"
+#include "libchat/pump/pump.h"
+
+namespace chat::net {
+
+class Shard;
+
+// A connection on its way to the shard where its relay is.
+struct RelayEnd {
+  UniqueFd fd;        // none: it has gone meanwhile
+  std::string due;    // still to be written to it, before any byte of the relay
+  std::string early;  // read from it already, for the other end
+  Door::Pass pass;
+  ConnectionInfo info;
+};
+
+// Thread safety: none; it lives on its shard's thread.
+//
+// Invariants:
+//  - Each direction has a pump; a wait is under way for what the pump asked for, and no other.
+//  - It ends once: both directions are done, or one was reset, or it was closed. A reset of one
+//    side becomes a reset of the other.
+class Relay : public std::enable_shared_from_this<Relay> {
+ public:
+  // Ends in the order in which they came.
+  Relay(Shard& shard, asio::io_context& context, uint64_t tunnel, RelayEnd first, RelayEnd second,
+        std::shared_ptr<TunnelTraffic> traffic);
+
+  void Start();
+  // Both ends see a reset.
+  void Abort(absl::string_view why);
+  // Closes what is still open after `grace`.
+  void CloseAfter(absl::Duration grace);
+
+  // The state of both ends, in the order in which they came.
+  std::array<ConnectionInfo, 2> Info() const;
+
+ private:
+  struct Side {
+    Side(asio::io_context& context, RelayEnd end);
+
+    asio::ip::tcp::socket socket;
+    RelayEnd end;  // its fd is the socket's from now on
+  };
+
+  // Moves what side `from` has sent.
+  void Run(size_t from);
+  void AwaitThenRun(size_t from, asio::ip::tcp::socket& socket,
+                    asio::ip::tcp::socket::wait_type what);
+  // The input of side `from` has ended; it can still be reset.
+  void AwaitReset(size_t from);
+  void End(absl::string_view why);
+
+  Shard& shard_;
+  const uint64_t tunnel_;
+  std::array<Side, 2> sides_;
+  std::array<Pump, 2> pumps_;  // pumps_[i] moves what sides_[i] has sent
+  std::shared_ptr<TunnelTraffic> traffic_;
+  std::array<bool, 2> done_ = {false, false};
+  bool ended_ = false;
+  std::unique_ptr<asio::steady_timer> close_timer_;
+};
+
+}  // namespace chat::net
+
+#endif  // LIBCHAT_NET_RELAY_H_

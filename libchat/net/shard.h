@@ -1,0 +1,167 @@
+// One I/O thread and its connections.
+
+#ifndef LIBCHAT_NET_SHARD_H_
+#define LIBCHAT_NET_SHARD_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "asio/io_context.hpp"
+#include "asio/ip/tcp.hpp"
+#include "asio/steady_timer.hpp"
+#include "libchat/event/text.h"
+#include "libchat/hub/hub.h"
+#include "libchat/hub/limits.h"
+#include "libchat/hub/session_id.h"
+#include "libchat/net/connection.h"
+#include "libchat/net/door.h"
+#include "libchat/net/listener_info.h"
+#include "libchat/net/relay.h"
+#include "libchat/net/server.h"
+#include "libchat/pump/pipe_pool.h"
+
+namespace chat::net {
+
+// A clock that never jumps.
+absl::Time SteadyNow();
+
+// What all shards of a server share. Owned by the server, outlives them.
+struct Shared {
+  Hub& hub;
+  Door& door;
+  std::vector<std::unique_ptr<Shard>>& shards;
+  const absl::AnyInvocable<void(LogLevel, absl::string_view) const>& log;
+  std::atomic<int64_t> own_bytes = 0;  // that wait in outboxes, behind no log
+};
+
+// Connections belong to one shard for good, but for relays, which move to where they meet.
+//
+// Each turn: the handlers that are ready run, mail is delivered, then everything that is due is
+// written, so one write carries whatever came meanwhile. A shard that has nothing to do tells the
+// hub that it sleeps, and is woken only then.
+//
+// Thread safety: Post and Stop may be called from any thread; everything else is called on the
+// shard's own.
+class Shard {
+ public:
+  Shard(uint32_t index, Shared& shared, const Limits& limits);
+  ~Shard();
+
+  void Start();
+  // Ends the thread at once; what is open is closed.
+  void Stop();
+
+  // Runs `task` on this shard's thread, soon. Not after Stop.
+  void Post(absl::AnyInvocable<void()> task);
+  // Makes it look for mail and messages.
+  void Wake();
+
+  asio::io_context& context() { return context_; }
+  Hub& hub() { return shared_.hub; }
+  const Limits& limits() const { return limits_; }
+  PipePool& pipes() { return pipes_; }
+  // As of the beginning of the turn.
+  absl::Time now() const { return now_; }
+  // Queue and log bytes of the whole server, as a part of limits.memory.
+  double MemoryUse() const;
+  void Log(LogLevel level, absl::string_view line) const { shared_.log(level, line); }
+
+  void SetLimits(const Limits& limits) { limits_ = limits; }
+  // Takes over an accepted connection.
+  void Adopt(asio::ip::tcp::socket socket, const ListenerInfo& listener, Door::Pass pass);
+  // Says the dialect's last words to a connection that may not come in.
+  void Refuse(asio::ip::tcp::socket socket, const ListenerInfo& listener);
+  // All clients are told, and their connections end (limits.drain).
+  void Drain();
+
+  // ---- For its connections and relays ----
+  // Scratch of at least `size` bytes, shared by all: valid until the next call.
+  char* ReadBuffer(size_t size);
+  std::vector<Text>& publishes() { return publishes_; }
+  void Follow(Connection& connection);
+  void Unfollow(Connection& connection);
+  void MarkDirty(Connection& connection);
+  // The kernel takes nothing more for it now: it may become a slow consumer.
+  void Blocked(Connection& connection);
+  void CountBytesOut(size_t n) { bytes_out_ += n; }
+  // OnTime of the connection is called at `when`, if it is still there.
+  void CallAt(absl::Time when, SessionId connection);
+  // It is closed; it is forgotten at the end of the turn.
+  void Forget(Connection& connection);
+  void SendToRelay(const JoinRelay& join, RelayEnd end);
+  void RelayEnded(uint64_t tunnel, absl::string_view why);
+  void AddOwnBytes(int64_t delta) { shared_.own_bytes.fetch_add(delta, std::memory_order_relaxed); }
+
+  // Connections with ids above `after`, relays' included, in the order of ids.
+  std::vector<ConnectionInfo> Connections(SessionId after) const;
+
+ private:
+  struct Slot {
+    std::shared_ptr<Connection> connection;
+    uint32_t generation = 0;
+  };
+  // The first end of a relay waits for the second, which is on its way.
+  struct Meeting {
+    RelayEnd end;
+    uint32_t half = 0;
+    bool closed = false;  // by EndRelay meanwhile
+  };
+
+  void Run();
+  void Turn();
+  void DeliverMail();
+  void FlushAll();
+  void CutLaggards();
+  void CallOnTime();
+  void ArmTimer();
+  void ForgetGone();
+  Connection* Find(SessionId id) const;
+  void Meet(const JoinRelay& join, RelayEnd end);
+  void EndRelay(uint64_t tunnel, absl::Duration grace);
+
+  const uint32_t index_;
+  Shared& shared_;
+  Limits limits_;
+  PipePool pipes_;  // outlives the relays that the context's handlers hold
+  asio::io_context context_;
+  std::thread thread_;
+  bool stopped_ = false;
+  absl::Time now_;
+
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_slots_;
+  std::vector<std::vector<Connection*>> followers_;  // a list a dialect
+  std::vector<std::shared_ptr<Connection>> dirty_;
+  std::vector<SessionId> blocked_;  // some may not be any more
+  std::vector<SessionId> gone_;
+  uint64_t bytes_out_ = 0;         // of this turn
+  std::vector<uint64_t> seen_;     // the head of each log that was flushed
+  std::vector<uint64_t> checked_;  // the head of each log when laggards were last looked for
+  std::vector<Mail> mail_;
+  std::vector<Text> publishes_;
+  std::vector<char> read_buffer_;
+
+  absl::btree_multimap<absl::Time, SessionId> calls_;
+  asio::steady_timer timer_;
+  absl::Time timer_at_ = absl::InfiniteFuture();
+  absl::Time next_check_;
+
+  absl::btree_map<uint64_t, std::shared_ptr<Relay>> relays_;
+  absl::btree_map<uint64_t, Meeting> meetings_;
+};
+
+}  // namespace chat::net
+
+#endif  // LIBCHAT_NET_SHARD_H_

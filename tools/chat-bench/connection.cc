@@ -52,7 +52,13 @@ Socket::~Socket() {
   if (fd_ >= 0) close(fd_);
 }
 
-absl::Status SystemError(absl::string_view what) { return absl::ErrnoToStatus(errno, what); }
+absl::Status SystemError(absl::string_view what) {
+  return absl::InternalError(absl::StrCat(what, ": ", strerror(errno)));
+}
+
+absl::Status PeerError(absl::string_view what) {
+  return absl::UnavailableError(absl::StrCat(what, ": ", strerror(errno)));
+}
 
 absl::StatusOr<Address> ParseAddress(absl::string_view text) {
   const size_t colon = text.rfind(':');
@@ -155,7 +161,7 @@ absl::Status Connection::Flush() {
     const ssize_t n = send(fd(), output.data() + written, output.size() - written, MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) break;
-    if (n < 0) return SystemError("cannot write to the server");
+    if (n < 0) return PeerError("cannot write to the server");
     written += static_cast<size_t>(n);
   }
   output.erase(0, written);
@@ -167,7 +173,7 @@ absl::Status Connection::Read() {
   const ssize_t n = recv(fd(), bytes, sizeof bytes, 0);
   if (n == 0) return absl::UnavailableError("the server closed the connection");
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return absl::OkStatus();
-  if (n < 0) return SystemError("cannot read from the server");
+  if (n < 0) return PeerError("cannot read from the server");
   input_.append(bytes, static_cast<size_t>(n));
   const absl::StatusOr<size_t> used = endpoint_->OnBytes(input_);
   if (!used.ok()) return used.status();

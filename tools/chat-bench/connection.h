@@ -16,7 +16,7 @@
 
 namespace chat::bench {
 
-// A wait that sees nothing happen for this long fails with kDeadlineExceeded.
+// A wait for a server that sees nothing happen for this long fails with kDeadlineExceeded.
 inline constexpr int kStallSeconds = 10;
 
 // Owns a descriptor.
@@ -52,8 +52,10 @@ uint16_t LocalPort(const Socket& socket);
 // The next connection to `listener`.
 absl::StatusOr<Socket> Accept(const Socket& listener);
 
-// The last system call's error (errno), for a person.
+// What the last system call's errno says: of this machine (kInternal), or of the connection to a
+// server (kUnavailable).
 absl::Status SystemError(absl::string_view what);
+absl::Status PeerError(absl::string_view what);
 
 // Raises the soft limit on open descriptors to the hard one. ResourceExhausted, naming the limit,
 // if that leaves less than `wanted`.

@@ -238,12 +238,13 @@ absl::Status Fanout::FlushSender() {
 
 absl::Status Fanout::AwaitEvents() {
   epoll_event events[1024];
-  const int count = epoll_wait(epoll_.fd(), events, 1024, kStallSeconds * 1000);
+  const int count = epoll_wait(epoll_.fd(), events, 1024,
+                               static_cast<int>(absl::ToInt64Milliseconds(options_.stall)));
   if (count < 0 && errno != EINTR) return SystemError("epoll_wait");
   if (count == 0) {
-    return absl::DeadlineExceededError(absl::StrCat("nothing for ", kStallSeconds, " s; of ", sent_,
-                                                    " messages ", complete_, " are everywhere and ",
-                                                    confirmed_, " confirmed"));
+    return absl::DeadlineExceededError(
+        absl::StrCat("nothing for ", absl::FormatDuration(options_.stall), "; of ", sent_,
+                     " messages ", complete_, " are everywhere and ", confirmed_, " confirmed"));
   }
   for (int i = 0; i < count; ++i) {
     const uint64_t data = events[i].data.u64;

@@ -27,6 +27,8 @@ struct FanoutOptions {
   absl::Duration duration = absl::Seconds(5);
   // If not 0, the measurement lasts for this many messages and not for `duration`.
   uint64_t messages = 0;
+  // Fails with kDeadlineExceeded if nothing arrives for so long.
+  absl::Duration stall = absl::Seconds(kStallSeconds);
   // The server's process; 0: its CPU time is not measured.
   int server_pid = 0;
 };

@@ -20,6 +20,9 @@
 #include "tools/chat-bench/fanout.h"
 #include "tools/chat-bench/report.h"
 #include "tools/chat-bench/tunnel.h"
+#include "tools/common/escape.h"
+#include "tools/common/exit_codes.h"
+#include "tools/common/version.h"
 
 namespace chat::bench {
 namespace {
@@ -140,11 +143,18 @@ CLI::App* AddTunnel(CLI::App& app, Flags& flags) {
   return verb;
 }
 
+tools::ExitCode ExitCodeOf(const absl::Status& status) {
+  if (absl::IsInvalidArgument(status)) return tools::kExitUsage;  // all arguments are flags
+  if (absl::IsInternal(status) || absl::IsResourceExhausted(status)) return tools::kExitIoError;
+  return tools::ExitCodeFor(status);
+}
+
 template <typename Options, typename Result>
 int Print(const Flags& flags, const Options& options, const absl::StatusOr<Result>& result) {
   if (!result.ok()) {
-    std::fprintf(stderr, "chat-bench: %s\n", result.status().ToString().c_str());
-    return 69;
+    const std::string message = tools::Escape(result.status().message());
+    std::fprintf(stderr, "chat-bench: %s\n", message.c_str());
+    return ExitCodeOf(result.status());
   }
   const Report report = ToReport(options, *result);
   const std::string text = flags.output == "json" ? report.dump() + "\n" : ToTable(report);
@@ -159,10 +169,15 @@ int Main(int argc, char** argv) {
   app.footer(
       "Example: chat-bench fanout -n 1000 --pid $(pidof chatd) -o json | jq "
       ".deliveries_per_second");
+  app.set_version_flag("-V,--version", tools::kVersion);
   app.require_subcommand(1);
   const CLI::App* fanout = AddFanout(app, flags);
   AddTunnel(app, flags);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {  // or --help, or --version
+    return app.exit(error) == 0 ? tools::kExitOk : tools::kExitUsage;
+  }
   flags.fanout.warm_up = flags.tunnel.warm_up = absl::Seconds(flags.warm_up);
   flags.fanout.duration = flags.tunnel.duration = absl::Seconds(flags.duration);
   if (fanout->parsed()) return Print(flags, flags.fanout, MeasureFanout(flags));

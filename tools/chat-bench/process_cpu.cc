@@ -30,7 +30,7 @@ absl::StatusOr<int64_t> FromStat(int pid) {
   const std::string stat = Slurp(path);
   const size_t command_end = stat.rfind(") ");
   if (command_end == std::string::npos) {
-    return absl::NotFoundError(absl::StrCat("no process ", pid));
+    return absl::InvalidArgumentError(absl::StrCat("there is no process ", pid));
   }
   const std::vector<absl::string_view> fields =
       absl::StrSplit(absl::string_view(stat).substr(command_end + 2), ' ');
@@ -49,7 +49,7 @@ absl::StatusOr<int64_t> ProcessCpuNanos(int pid) {
   int64_t total = 0;
   std::error_code error;
   std::filesystem::directory_iterator threads(absl::StrCat("/proc/", pid, "/task"), error);
-  if (error) return absl::NotFoundError(absl::StrCat("no process ", pid));
+  if (error) return absl::InvalidArgumentError(absl::StrCat("there is no process ", pid));
   for (const auto end = std::filesystem::directory_iterator(); !error && threads != end;
        threads.increment(error)) {
     const std::string schedstat = Slurp(threads->path().string() + "/schedstat");

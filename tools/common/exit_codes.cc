@@ -14,6 +14,7 @@ ExitCode ExitCodeFor(const absl::Status& client_status) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kOutOfRange:
     case absl::StatusCode::kUnimplemented:
+    case absl::StatusCode::kDeadlineExceeded:
       return kExitUnavailable;
     case absl::StatusCode::kDataLoss:
       return kExitProtocol;
@@ -22,8 +23,6 @@ ExitCode ExitCodeFor(const absl::Status& client_status) {
       return kExitRefused;
     case absl::StatusCode::kNotFound:
       return kExitNoUser;
-    case absl::StatusCode::kDeadlineExceeded:
-      return kExitTimeout;
     default:
       return kExitBug;
   }

@@ -1,0 +1,96 @@
+#include "tools/common/client_flags.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/random/distributions.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "libchat/event/user.h"
+#include "libchat/wire/utf8.h"
+
+namespace chat::tools {
+namespace {
+
+// A default name is tried as it is, with 2, and then with chance numbers: a server may allow few
+// attempts, and there may be many of us.
+constexpr int kNameAttempts = 6;
+
+std::string ShellUser() {
+  const passwd* entry = ::getpwuid(::getuid());
+  if (entry == nullptr || !IsName(entry->pw_name)) return "user";
+  return entry->pw_name;
+}
+
+std::string WithSuffix(absl::string_view name, absl::string_view suffix) {
+  const size_t room = kMaxNameBytes - suffix.size();
+  return absl::StrCat(name.substr(0, wire::Utf8Prefix(name, room)), suffix);
+}
+
+}  // namespace
+
+void AddClientFlags(Settings& settings, ClientFlags* flags) {
+  settings.Text(
+      "-s,--server", "URL",
+      absl::StrCat("SCHEME[+tls]://[user@]host[:port][?option=value], default ", flags->server),
+      &flags->server);
+  settings.Text("-u,--user", "NAME",
+                "Name to log in with; without it, CHAT_USER or the shell's user, with a number "
+                "if that is taken",
+                &flags->user);
+  settings.Duration("--connect-timeout", "How long connecting and logging in may take, default 10s",
+                    &flags->connect_timeout);
+  settings.Value("--reconnect", "HOW", "never (the default), forever, or a number of attempts",
+                 [flags](absl::string_view value) {
+                   absl::StatusOr<client::ReconnectPolicy> policy = client::ParseReconnect(value);
+                   if (policy.ok()) flags->reconnect = *policy;
+                   return policy.status();
+                 });
+  settings.Flag("-v,--verbose", "Say on stderr what happens", &flags->verbose);
+  settings.Flag("-q,--quiet", "Say nothing on stderr but why it failed", &flags->quiet);
+}
+
+LoginName ChooseName(const Settings& settings, const ClientFlags& flags,
+                     const client::ServerUrl& url, absl::string_view suffix) {
+  if (settings.GivenAsFlag("user")) return {flags.user, true};
+  if (!url.user.empty()) return {url.user, true};
+  if (!flags.user.empty()) return {flags.user, false};
+  return {WithSuffix(ShellUser(), suffix), false};
+}
+
+std::string Numbered(absl::string_view name, int number) {
+  return WithSuffix(name, absl::StrCat(number));
+}
+
+absl::StatusOr<Account> ChooseAccount(const Settings& settings, const ClientFlags& flags,
+                                      client::DialectLookup dialects, absl::string_view suffix) {
+  absl::StatusOr<client::ServerUrl> url = client::ParseServerUrl(flags.server, dialects);
+  if (!url.ok()) return url.status();
+  Account account;
+  account.login = ChooseName(settings, flags, *url, suffix);
+  account.url = *std::move(url);
+  account.options.connect_timeout = flags.connect_timeout;
+  return account;
+}
+
+asio::awaitable<absl::StatusOr<std::string>> ConnectAndLogIn(client::Client& client,
+                                                             LoginName login,
+                                                             absl::BitGenRef random) {
+  absl::Status status = co_await client.Connect();
+  if (!status.ok()) co_return status;
+  for (int attempt = 1; attempt <= kNameAttempts; ++attempt) {
+    const int number = attempt <= 2 ? attempt : absl::Uniform(random, 3, 10000);
+    const std::string name = attempt == 1 ? login.name : Numbered(login.name, number);
+    status = co_await client.Login(name);
+    if (status.ok()) co_return name;
+    if (!absl::IsAlreadyExists(status) || login.asked_for) {
+      co_return absl::Status(status.code(), absl::StrCat(status.message(), ": ", name));
+    }
+  }
+  co_return absl::Status(status.code(),
+                         absl::StrCat(status.message(), ": ", login.name, ", and others like it"));
+}
+
+}  // namespace chat::tools

@@ -1,0 +1,66 @@
+// The flags that all tools which talk to a server share, and the name under which they log in.
+
+#ifndef TOOLS_COMMON_CLIENT_FLAGS_H_
+#define TOOLS_COMMON_CLIENT_FLAGS_H_
+
+#include <string>
+
+#include "absl/random/bit_gen_ref.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "asio/awaitable.hpp"
+#include "libchat/client/client.h"
+#include "libchat/client/reconnect.h"
+#include "libchat/client/url.h"
+#include "tools/common/diagnostics.h"
+#include "tools/common/settings.h"
+
+namespace chat::tools {
+
+struct ClientFlags {
+  std::string server = "chaton://127.0.0.1";
+  std::string user;
+  absl::Duration connect_timeout = absl::Seconds(10);
+  client::ReconnectPolicy reconnect;
+  bool verbose = false;
+  bool quiet = false;
+};
+
+// Declares -s, -u, --connect-timeout, --reconnect, -v and -q. `flags` holds the defaults.
+void AddClientFlags(Settings& settings, ClientFlags* flags);
+
+struct LoginName {
+  std::string name;
+  // Asked for with -u or in the URL. If not, it is a default, and Numbered may change it.
+  bool asked_for = false;
+};
+
+// -u, else the URL's user, else CHAT_USER (or `user` of the config file), else the shell's user
+// with `suffix` ("-listen") behind it. Call it after Settings::Parse.
+LoginName ChooseName(const Settings& settings, const ClientFlags& flags,
+                     const client::ServerUrl& url, absl::string_view suffix);
+
+// `name` with `number` behind it, cut so that both fit in a name.
+std::string Numbered(absl::string_view name, int number);
+
+// Where and as whom a tool logs in.
+struct Account {
+  client::ServerUrl url;
+  LoginName login;
+  client::ClientOptions options;
+};
+
+// The account that the flags describe; InvalidArgument if the server's URL is wrong.
+absl::StatusOr<Account> ChooseAccount(const Settings& settings, const ClientFlags& flags,
+                                      client::DialectLookup dialects, absl::string_view suffix);
+
+// Connects and logs in. A default name that is taken is tried again with a number. Returns the
+// name; errors as in client::Client.
+asio::awaitable<absl::StatusOr<std::string>> ConnectAndLogIn(client::Client& client,
+                                                             LoginName login,
+                                                             absl::BitGenRef random);
+
+}  // namespace chat::tools
+
+#endif  // TOOLS_COMMON_CLIENT_FLAGS_H_

@@ -1,0 +1,316 @@
+#include "tools/chatd/config.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include <array>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "google/protobuf/io/tokenizer.h"
+#include "google/protobuf/text_format.h"
+#include "libchat/client/url.h"
+#include "libchat/hub/session_id.h"
+#include "proto/chat/config/v1/config.pb.h"
+#include "tools/chatd/limits_config.h"
+#include "tools/common/paths.h"
+
+namespace chat::tools {
+namespace {
+
+using config::v1::Config;
+using google::protobuf::TextFormat;
+
+using Dialects = absl::Span<const Dialect* const>;
+
+constexpr absl::string_view kNone = "none";
+constexpr absl::string_view kUnix = "unix:";
+
+constexpr std::array<std::pair<absl::string_view, net::LogLevel>, 4> kLogLevels = {{
+    {"debug", net::LogLevel::kDebug},
+    {"info", net::LogLevel::kInfo},
+    {"warning", net::LogLevel::kWarning},
+    {"error", net::LogLevel::kError},
+}};
+
+// ---- One value each: text to value, or InvalidArgument ----
+
+bool IsAddress(const std::string& host) {
+  in6_addr address;
+  return inet_pton(AF_INET, host.c_str(), &address) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), &address) == 1;
+}
+
+absl::StatusOr<net::ListenerOptions> ParseListener(absl::string_view text, Dialects dialects) {
+  const auto find = [&](absl::string_view scheme) -> const Dialect* {
+    for (const Dialect* dialect : dialects) {
+      if (dialect->name() == scheme) return dialect;
+    }
+    return nullptr;
+  };
+  absl::StatusOr<client::ServerUrl> url = client::ParseServerUrl(text, find, 0);
+  if (!url.ok()) return url.status();
+  if (url->tls) return absl::InvalidArgumentError("chatd has no TLS: put a TLS proxy before it");
+  if (!url->user.empty()) return absl::InvalidArgumentError("a listener has no user");
+  if (url->host == "localhost") url->host = "127.0.0.1";
+  if (!IsAddress(url->host)) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", url->host, "\" is not an IP address"));
+  }
+  return net::ListenerOptions{url->dialect, std::move(url->host), url->port,
+                              std::move(url->options)};
+}
+
+absl::StatusOr<std::string> ParseAdmin(absl::string_view text) {
+  if (text == kNone) return std::string();
+  return AdminSocketPath(text);
+}
+
+absl::StatusOr<std::string> ParseDataDir(absl::string_view text) {
+  if (text.empty()) return absl::InvalidArgumentError("is empty");
+  return std::string(text);
+}
+
+absl::StatusOr<uint32_t> ParseThreads(absl::string_view text) {
+  uint32_t threads = 0;
+  if (absl::SimpleAtoi(text, &threads) && threads >= 1 && threads <= kMaxShards) return threads;
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", text, "\" is not a number from 1 to ", kMaxShards));
+}
+
+absl::StatusOr<net::LogLevel> ParseLogLevel(absl::string_view text) {
+  for (const auto& [name, level] : kLogLevels) {
+    if (name == text) return level;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", text, "\" is not one of debug, info, warning, error"));
+}
+
+absl::string_view LogLevelName(net::LogLevel wanted) {
+  for (const auto& [name, level] : kLogLevels) {
+    if (level == wanted) return name;
+  }
+  return "";
+}
+
+// ---- The file ----
+
+// Collects "FILE:LINE: what".
+class Errors : public google::protobuf::io::ErrorCollector {
+ public:
+  explicit Errors(const std::string& file_name) : file_name_(file_name) {}
+
+  void AddError(int line, int /*column*/, const std::string& what) override { Add(At(line), what); }
+  void AddWarning(int line, int column, const std::string& what) override {
+    AddError(line, column, what);
+  }
+  void Add(absl::string_view where, absl::string_view what) {
+    lines_.push_back(absl::StrCat(where, ": ", what));
+  }
+
+  // `line` counts from 0; below 0: not known.
+  std::string At(int line) const {
+    return line < 0 ? file_name_ : absl::StrCat(file_name_, ":", line + 1);
+  }
+
+  absl::Status status() const {
+    if (lines_.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrJoin(lines_, "\n"));
+  }
+
+ private:
+  const std::string file_name_;
+  std::vector<std::string> lines_;
+};
+
+struct File {
+  Config config;
+  TextFormat::ParseInfoTree lines;
+};
+
+void ParseFile(const std::string& text, Errors& errors, File& file) {
+  TextFormat::Parser parser;
+  parser.RecordErrorsTo(&errors);
+  parser.WriteLocationsTo(&file.lines);
+  parser.ParseFromString(text, &file.config);
+}
+
+// ---- The sources together ----
+
+// Who said a value, and what was said.
+struct Said {
+  std::string where;
+  std::string text;
+};
+
+// Applies, to one setting, the highest source that names it.
+class Resolver {
+ public:
+  Resolver(const SettingSources& sources, const File& file, Errors& errors)
+      : sources_(sources), file_(file), errors_(errors) {}
+
+  // Each value that was said for `setting`, from the highest source that says any.
+  template <typename Member>
+  std::vector<Said> Find(absl::string_view setting, Member member) const {
+    std::vector<Said> said;
+    const std::string flag = absl::StrReplaceAll(setting, {{"_", "-"}});
+    Append(sources_.flags.*member, absl::StrCat("--", flag), said);
+    if (said.empty()) {
+      Append(sources_.environment.*member, absl::StrCat("CHATD_", absl::AsciiStrToUpper(setting)),
+             said);
+    }
+    if (said.empty()) AppendFromFile(setting, said);
+    return said;
+  }
+
+  // Sets `value` to what was said last, or leaves it if nothing was said.
+  template <typename Member, typename T>
+  void Set(absl::string_view setting, Member member, absl::StatusOr<T> (*parse)(absl::string_view),
+           T& value) {
+    for (const Said& said : Find(setting, member)) {
+      absl::StatusOr<T> parsed = parse(said.text);
+      if (parsed.ok()) {
+        value = *std::move(parsed);
+      } else {
+        errors_.Add(said.where, parsed.status().message());
+      }
+    }
+  }
+
+  void SetListeners(Dialects dialects, std::vector<net::ListenerOptions>& listeners) {
+    for (const Said& said : Find("listen", &SettingTexts::listen)) {
+      absl::StatusOr<net::ListenerOptions> parsed = ParseListener(said.text, dialects);
+      if (parsed.ok()) {
+        listeners.push_back(*std::move(parsed));
+      } else {
+        errors_.Add(said.where, absl::StrCat(said.text, ": ", parsed.status().message()));
+      }
+    }
+  }
+
+  void SetLimits(Limits& limits) {
+    const auto* field = Config::descriptor()->FindFieldByName("limits");
+    const TextFormat::ParseInfoTree* lines = file_.lines.GetTreeForNested(field, -1);
+    const auto where = [&](absl::string_view name) {
+      const auto* bound = config::v1::Limits::descriptor()->FindFieldByName(std::string(name));
+      const int line = lines == nullptr ? -1 : lines->GetLocation(bound, -1).line;
+      return absl::StrCat(errors_.At(line), ": limits.", name);
+    };
+    ApplyLimits(file_.config.limits(), limits, [&](absl::string_view name, absl::string_view what) {
+      errors_.Add(where(name), what);
+    });
+    if (limits.frame_before_login > limits.frame) {
+      errors_.Add(where("frame_before_login"), "is larger than limits.frame");
+    }
+  }
+
+ private:
+  static void Append(const std::optional<std::string>& value, std::string where,
+                     std::vector<Said>& said) {
+    if (value) said.push_back({std::move(where), *value});
+  }
+  static void Append(const std::vector<std::string>& values, const std::string& where,
+                     std::vector<Said>& said) {
+    for (const std::string& value : values) said.push_back({where, value});
+  }
+
+  void AppendFromFile(absl::string_view setting, std::vector<Said>& said) const {
+    const auto* field = Config::descriptor()->FindFieldByName(std::string(setting));
+    const auto* reflection = file_.config.GetReflection();
+    const auto where = [&](int index) {
+      return absl::StrCat(errors_.At(file_.lines.GetLocation(field, index).line), ": ", setting);
+    };
+    if (field->is_repeated()) {
+      for (int i = 0; i < reflection->FieldSize(file_.config, field); ++i) {
+        said.push_back({where(i), reflection->GetRepeatedString(file_.config, field, i)});
+      }
+    } else if (reflection->HasField(file_.config, field)) {
+      const bool number = field->cpp_type() == field->CPPTYPE_UINT32;
+      said.push_back({where(-1), number ? absl::StrCat(reflection->GetUInt32(file_.config, field))
+                                        : reflection->GetString(file_.config, field)});
+    }
+  }
+
+  const SettingSources& sources_;
+  const File& file_;
+  Errors& errors_;
+};
+
+std::vector<net::ListenerOptions> DefaultListeners(Dialects dialects) {
+  std::vector<net::ListenerOptions> listeners;
+  for (const Dialect* dialect : dialects) {
+    for (const DefaultListener& listener : dialect->default_listeners()) {
+      listeners.push_back({dialect, "127.0.0.1", listener.port, listener.options});
+    }
+  }
+  return listeners;
+}
+
+std::optional<std::string> Variable(const char* name) {
+  const char* value = getenv(name);
+  if (value == nullptr) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+SettingTexts SettingsInEnvironment() {
+  SettingTexts texts;
+  texts.listen = absl::StrSplit(Variable("CHATD_LISTEN").value_or(""), ' ', absl::SkipWhitespace());
+  texts.admin = Variable("CHATD_ADMIN");
+  texts.data_dir = Variable("CHATD_DATA_DIR");
+  texts.threads = Variable("CHATD_THREADS");
+  texts.log_level = Variable("CHATD_LOG_LEVEL");
+  return texts;
+}
+
+absl::StatusOr<Settings> ReadSettings(const SettingSources& sources, Dialects dialects) {
+  Errors errors(sources.file_name);
+  File file;
+  ParseFile(sources.file_text, errors, file);
+
+  Settings settings;
+  settings.admin_socket = DefaultAdminSocket();
+  settings.data_dir = DefaultDataDirectory();
+  Resolver resolver(sources, file, errors);
+  resolver.SetListeners(dialects, settings.listeners);
+  if (settings.listeners.empty()) settings.listeners = DefaultListeners(dialects);
+  resolver.Set("admin", &SettingTexts::admin, ParseAdmin, settings.admin_socket);
+  resolver.Set("data_dir", &SettingTexts::data_dir, ParseDataDir, settings.data_dir);
+  resolver.Set("threads", &SettingTexts::threads, ParseThreads, settings.threads);
+  resolver.Set("log_level", &SettingTexts::log_level, ParseLogLevel, settings.log_level);
+  resolver.SetLimits(settings.limits);
+  if (settings.data_dir.empty()) {
+    errors.Add("--data-dir", "this user has no home directory, so say where it shall be");
+  }
+  if (absl::Status status = errors.status(); !status.ok()) return status;
+  return settings;
+}
+
+std::string PrintSettings(const Settings& settings) {
+  Config config;
+  for (const net::ListenerOptions& listener : settings.listeners) {
+    config.add_listen(client::ToString(
+        {listener.dialect, false, "", listener.host, listener.port, listener.options}));
+  }
+  config.set_admin(settings.admin_socket.empty() ? std::string(kNone)
+                                                 : absl::StrCat(kUnix, settings.admin_socket));
+  config.set_data_dir(settings.data_dir);
+  if (settings.threads != 0) config.set_threads(settings.threads);
+  config.set_log_level(std::string(LogLevelName(settings.log_level)));
+  *config.mutable_limits() = LimitsToConfig(settings.limits);
+
+  TextFormat::Printer printer;
+  printer.SetUseUtf8StringEscaping(true);
+  std::string text;
+  printer.PrintToString(config, &text);
+  return text;
+}
+
+}  // namespace chat::tools

@@ -1,0 +1,110 @@
+#include "tools/chatd/daemon.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "tools/common/paths.h"
+
+namespace chat::tools {
+namespace {
+
+using net::LogLevel;
+
+absl::StatusOr<LockFile> TakeDataDirectory(const std::string& path) {
+  if (absl::Status status = MakeDirectories(path); !status.ok()) return status;
+  if (absl::Status status = CheckSafeDirectory(path); !status.ok()) return status;
+  absl::StatusOr<LockFile> lock = LockFile::Take(absl::StrCat(path, "/lock"));
+  if (lock.ok() || lock.status().code() != absl::StatusCode::kFailedPrecondition) return lock;
+  return absl::FailedPreconditionError(absl::StrCat(
+      lock.status().message(), ": another server keeps its data there (see --data-dir)"));
+}
+
+std::vector<std::string> Urls(const std::vector<net::ListenerOptions>& listeners) {
+  std::vector<std::string> urls;
+  for (const net::ListenerOptions& listener : listeners) urls.push_back(net::ToUrl(listener));
+  return urls;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Settings settings,
+                                                      std::vector<const Dialect*> dialects,
+                                                      Log& log) {
+  absl::StatusOr<LockFile> lock = TakeDataDirectory(settings.data_dir);
+  if (!lock.ok()) return lock.status();
+
+  net::ServerOptions options;
+  options.listeners = settings.listeners;
+  options.dialects = dialects;
+  options.threads = settings.threads;
+  options.limits = settings.limits;
+  options.log = [&log](LogLevel level, absl::string_view line) { log.SayOften(level, line); };
+  absl::StatusOr<std::unique_ptr<net::Server>> server = net::Server::Start(std::move(options));
+  if (!server.ok()) return server.status();
+
+  const std::string socket = settings.admin_socket;
+  std::unique_ptr<Daemon> daemon(
+      new Daemon(std::move(settings), *std::move(lock), *std::move(server), log));
+  for (const std::string& url : daemon->urls()) {
+    log.Say(LogLevel::kInfo, absl::StrCat("listening on ", url));
+  }
+  if (socket.empty()) return daemon;
+
+  Daemon* const self = daemon.get();
+  absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
+      *daemon->server_, {socket, std::move(dialects), [self] { self->Drain(); }});
+  if (!admin.ok()) {
+    return absl::Status(admin.status().code(),
+                        absl::StrCat("admin API: ", admin.status().message()));
+  }
+  {
+    absl::MutexLock lock(&self->mu_);
+    self->admin_ = *std::move(admin);
+  }
+  log.Say(LogLevel::kInfo, absl::StrCat("admin API on unix:", socket));
+  return daemon;
+}
+
+std::vector<std::string> Daemon::urls() const { return Urls(server_->listeners()); }
+
+void Daemon::Reload(const Settings& settings) {
+  absl::MutexLock lock(&mu_);
+  const auto keep = [this](absl::string_view setting, bool changed) {
+    if (!changed) return;
+    log_.Say(LogLevel::kWarning, absl::StrCat(setting, " has changed: that needs a restart"));
+  };
+  keep("listen", Urls(settings.listeners) != Urls(settings_.listeners));
+  keep("admin", settings.admin_socket != settings_.admin_socket);
+  keep("data_dir", settings.data_dir != settings_.data_dir);
+  keep("threads", settings.threads != settings_.threads);
+  keep("limits.connections", settings.limits.connections != settings_.limits.connections);
+  settings_.limits = settings.limits;
+  settings_.log_level = settings.log_level;
+  server_->SetLimits(settings.limits);
+  log_.SetLevel(settings.log_level);
+  log_.Say(LogLevel::kInfo, "limits and log level are reloaded");
+}
+
+void Daemon::Drain() {
+  absl::MutexLock lock(&mu_);
+  if (draining_) return;
+  log_.Say(LogLevel::kInfo, "draining: nobody is let in any more");
+  server_->Drain();
+  if (admin_ != nullptr) admin_->SayDraining();
+  draining_ = true;
+}
+
+void Daemon::AwaitDrained() {
+  mu_.LockWhen(absl::Condition(&draining_));
+  mu_.Unlock();
+  server_->AwaitDrained();
+}
+
+void Daemon::Tick() {
+  log_.Tick();
+  absl::MutexLock lock(&mu_);
+  if (admin_ != nullptr) admin_->Tick();
+}
+
+}  // namespace chat::tools

@@ -1,0 +1,82 @@
+// chatd: the server. See --help.
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <optional>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "tools/chatd/run.h"
+#include "tools/common/exit_codes.h"
+#include "tools/common/version.h"
+
+namespace {
+
+constexpr char kDescription[] = "A chat server whose protocols share one room.";
+
+constexpr char kFooter[] = R"(
+With no options it serves every protocol on 127.0.0.1, on the protocol's own ports.
+Each option but --ready-fd and those that print something is also a line of the config file and an
+environment variable: --log-level is log_level there and CHATD_LOG_LEVEL here. An option wins over
+the environment, that over the file. Limits are set in the file alone: see --print-config.
+
+SIGTERM and SIGINT: lets nobody in any more, tells everybody, and ends; at once when it comes again.
+SIGHUP: reads the config file again, for the limits and the log level.
+
+Example:
+  chatd 2>&1 | grep -v info
+  chatd --print-config > chatd.textproto && chatd --config chatd.textproto)";
+
+// An option's text, if it was given.
+void AddText(CLI::App& app, const std::string& name, std::optional<std::string>& text,
+             const std::string& type, const std::string& help) {
+  app.add_option_function<std::string>(
+         name, [&text](const std::string& given) { text = given; }, help)
+      ->type_name(type);
+}
+
+void SetLogLevel(chat::tools::Flags& flags, const char* level) {
+  if (!flags.settings.log_level) flags.settings.log_level = level;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  chat::tools::Flags flags;
+  if (const char* config = getenv("CHATD_CONFIG")) flags.config = config;
+
+  CLI::App app(kDescription, "chatd");
+  app.footer(kFooter);
+  app.set_version_flag("-V,--version", std::string("chatd ") + chat::tools::kVersion);
+  app.add_option("--config", flags.config, "the config file")->type_name("FILE");
+  app.add_option("--listen", flags.settings.listen,
+                 "where to listen: SCHEME://ADDRESS[:PORT][?OPTION=VALUE]; may be repeated")
+      ->type_name("URL")
+      ->allow_extra_args(false);
+  AddText(app, "--admin", flags.settings.admin, "ADDR", "the admin API: unix:PATH, or none");
+  AddText(app, "--data-dir", flags.settings.data_dir, "DIR", "this server's own directory");
+  AddText(app, "--threads", flags.settings.threads, "N", "I/O threads (default: one a core)");
+  AddText(app, "--log-level", flags.settings.log_level, "LEVEL",
+          "debug, info, warning or error (default: info)");
+  app.add_flag_callback(
+      "-v", [&] { SetLogLevel(flags, "debug"); }, "as --log-level debug");
+  app.add_flag_callback(
+      "-q", [&] { SetLogLevel(flags, "error"); }, "as --log-level error");
+  app.add_option("--ready-fd", flags.ready_fd,
+                 "writes to this descriptor, once clients can connect, the URL of each listener on "
+                 "a line of its own, then an empty line, and closes it")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--check-config", flags.check_config, "exits with 0 if all settings are valid");
+  app.add_flag("--print-config", flags.print_config, "prints all settings as a config file");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    fprintf(stderr, "chatd: %s\nTry 'chatd --help'.\n", error.what());
+    return chat::tools::kExitUsage;
+  }
+  return chat::tools::Run(flags);
+}

@@ -54,7 +54,7 @@ void Outbox::Skip(uint64_t begin, uint64_t end) {
 }
 
 size_t Outbox::Gather(uint64_t head, size_t max_bytes, absl::Span<iovec> out) const {
-  const uint64_t stop = limit(head);
+  const uint64_t stop = std::min(head, end_);
   const Chunk* chunk = cursor_.chunk.get();
   uint64_t offset = cursor_.offset;
   size_t count = 0;
@@ -75,7 +75,7 @@ size_t Outbox::Gather(uint64_t head, size_t max_bytes, absl::Span<iovec> out) co
   };
   for (size_t i = first_; i < marks_.size(); ++i) {
     const Mark& mark = marks_[i];
-    if (following() && !add_log(mark.at)) return count;
+    if (following() && (!add_log(std::min(mark.at, stop)) || mark.at > stop)) return count;
     if (count == out.size() || bytes >= max_bytes) return count;
     const size_t sent = i == first_ ? front_sent_ : 0;
     if (mark.bytes.size() > sent) {
@@ -127,7 +127,8 @@ void Outbox::PopFrontMarks() {
     if (resume > cursor_.offset) Advance(resume);
   }
   if (first_ == marks_.size()) {
-    if (!marks_.empty()) marks_ = {};
+    // Not marks_ = {}, which would keep its memory.
+    if (!marks_.empty()) marks_ = std::vector<Mark>();
     first_ = 0;
   } else if (first_ >= 64 && first_ * 2 >= marks_.size()) {
     marks_.erase(marks_.begin(), marks_.begin() + static_cast<ptrdiff_t>(first_));
@@ -141,8 +142,7 @@ bool Outbox::HasData(uint64_t head) const {
 }
 
 uint64_t Outbox::lag(uint64_t head) const {
-  const uint64_t stop = limit(head);
-  return following() && stop > cursor_.offset ? stop - cursor_.offset : 0;
+  return following() && head > cursor_.offset ? head - cursor_.offset : 0;
 }
 
 std::string Outbox::TakeAll(uint64_t head) {

@@ -29,7 +29,8 @@ class Outbox {
  public:
   // From `start` on, what the log gets is due, behind all that was appended before.
   void Follow(LogPosition start);
-  // Nothing at or behind `end` of the log is due any more; everything before it still is.
+  // Nothing at or behind `end` of the log is due any more; everything before it still is. `end` is
+  // not before any position that was appended at.
   void Unfollow(uint64_t end);
   bool following() const { return static_cast<bool>(cursor_.chunk); }
 
@@ -47,7 +48,7 @@ class Outbox {
 
   // True if something is due.
   bool HasData(uint64_t head) const;
-  // Bytes between its position and the head.
+  // Bytes between its position and the head: the log keeps them for it, due or not (see Unfollow).
   uint64_t lag(uint64_t head) const;
   // Bytes of its own that wait.
   size_t own_bytes() const { return own_bytes_; }
@@ -64,7 +65,6 @@ class Outbox {
     std::string bytes;
   };
 
-  uint64_t limit(uint64_t head) const { return head < end_ ? head : end_; }
   void Advance(uint64_t to);
   void PopFrontMarks();
 

@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
@@ -59,6 +61,16 @@ absl::StatusOr<size_t> TakeCount(absl::string_view& text) {
   return count;
 }
 
+// Takes two digits or a string, with its repetition, from the front of `text`, which is not empty.
+absl::Status TakeUnit(absl::string_view& text, std::string& bytes) {
+  const absl::StatusOr<std::string> unit = text[0] == '"' ? TakeQuoted(text) : TakeByte(text);
+  if (!unit.ok()) return unit.status();
+  const absl::StatusOr<size_t> count = TakeCount(text);
+  if (!count.ok()) return count.status();
+  for (size_t i = 0; i < *count; ++i) bytes += *unit;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ParseHex(absl::string_view text) {
@@ -71,12 +83,20 @@ absl::StatusOr<std::string> ParseHex(absl::string_view text) {
       text.remove_prefix(end == absl::string_view::npos ? text.size() : end);
       continue;
     }
-    const absl::StatusOr<std::string> unit = text[0] == '"' ? TakeQuoted(text) : TakeByte(text);
-    if (!unit.ok()) return unit.status();
-    const absl::StatusOr<size_t> count = TakeCount(text);
-    if (!count.ok()) return count.status();
-    for (size_t i = 0; i < *count; ++i) bytes += *unit;
+    if (const absl::Status status = TakeUnit(text, bytes); !status.ok()) return status;
   }
+}
+
+bool TakeStrings(absl::string_view* text, std::string* bytes) {
+  absl::string_view rest = *text;
+  std::string taken;
+  do {
+    rest = absl::StripLeadingAsciiWhitespace(rest);
+    if (rest.empty() || rest[0] != '"' || !TakeUnit(rest, taken).ok()) return false;
+  } while (absl::StartsWith(absl::StripLeadingAsciiWhitespace(rest), "\""));
+  *text = rest;
+  *bytes = std::move(taken);
+  return true;
 }
 
 std::string Hex(absl::string_view text) {

@@ -18,6 +18,10 @@ absl::StatusOr<std::string> ParseHex(absl::string_view text);
 // The same for a text that is right: it ends the process otherwise.
 std::string Hex(absl::string_view text);
 
+// Takes "quoted strings", each with or without its repetition, from the front of `*text`, and puts
+// them together. False if there is none, or a wrong one; `*text` and `*bytes` are not changed then.
+bool TakeStrings(absl::string_view* text, std::string* bytes);
+
 // Writes what ParseHex reads: printable runs quoted, the rest as digits.
 std::string ShowHex(absl::string_view bytes);
 

@@ -23,6 +23,17 @@ TEST(HexTest, SaysWhatItDoesNotUnderstand) {
   }
 }
 
+TEST(HexTest, TakesStringsFromTheFront) {
+  absl::string_view text = "\"a b\" \"x\"*3 msg=\"c\"";
+  std::string bytes;
+  EXPECT_TRUE(TakeStrings(&text, &bytes));
+  EXPECT_EQ(bytes, "a bxxx");
+  EXPECT_EQ(text, " msg=\"c\"");
+  EXPECT_FALSE(TakeStrings(&text, &bytes));
+  EXPECT_EQ(bytes, "a bxxx");
+  EXPECT_EQ(text, " msg=\"c\"");
+}
+
 TEST(HexTest, ReadsWhatItShows) {
   std::string all;
   for (int c = 0; c < 256; ++c) all.push_back(static_cast<char>(c));

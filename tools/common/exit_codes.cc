@@ -10,7 +10,7 @@ ExitCode ExitCodeFor(const absl::Status& client_status) {
     case absl::StatusCode::kOk:
       return kExitOk;
     case absl::StatusCode::kInvalidArgument:
-      return kExitBadInput;
+      return kExitUsage;  // a name that the dialect cannot say
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kOutOfRange:
     case absl::StatusCode::kUnimplemented:

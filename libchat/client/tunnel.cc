@@ -38,12 +38,15 @@ asio::awaitable<void> WaitFor(stream_descriptor& descriptor, stream_descriptor::
 TunnelSide::TunnelSide(asio::any_io_executor executor, int socket)
     : is_socket_(true), in_(executor, socket), out_(executor) {
   in_.non_blocking(true);
+  ResetOnClose(socket);
 }
 
 TunnelSide::TunnelSide(asio::any_io_executor executor, int in, int out)
     : is_socket_(false), in_(executor, in), out_(executor, out) {
   in_.non_blocking(true);
   out_.non_blocking(true);
+  ResetOnClose(in);
+  ResetOnClose(out);
 }
 
 void TunnelSide::CloseOut() {
@@ -56,7 +59,7 @@ void TunnelSide::Close(bool reset) {
   asio::error_code ignored;
   for (stream_descriptor* descriptor : {&in_, &out_}) {
     if (!descriptor->is_open()) continue;
-    if (reset) ResetOnClose(descriptor->native_handle());
+    ResetOnClose(descriptor->native_handle(), reset);
     descriptor->close(ignored);
   }
 }
@@ -101,7 +104,8 @@ asio::awaitable<TunnelReport> Tunnel::Run() {
 
 void Tunnel::Start(asio::awaitable<void> part) {
   ++running_;
-  asio::co_spawn(local_.in().get_executor(), std::move(part), [this](std::exception_ptr) {
+  asio::co_spawn(local_.in().get_executor(), std::move(part), [this](std::exception_ptr thrown) {
+    if (thrown) std::rethrow_exception(thrown);
     --running_;
     changed_.Notify();
   });
@@ -161,6 +165,14 @@ void Tunnel::OnFailed(Direction& direction, int error, bool on_write) {
   // what there is to be read from it is whole. After any other error an end could be a lie.
   if (!on_write || error != EPIPE || !direction.to.is_socket()) return Stop(/*reset=*/true);
   if (Other(direction).ended) Stop(/*reset=*/false);
+}
+
+void Tunnel::FinishSending() {
+  if (stopped_) return;
+  there_.pump.EndInput();
+  // Wakes whoever waits for input; everybody else just looks again.
+  asio::error_code ignored;
+  local_.in().cancel(ignored);
 }
 
 void Tunnel::Abort() {

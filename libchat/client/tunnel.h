@@ -18,7 +18,8 @@
 namespace chat::client {
 
 // One side of a tunnel: where its bytes come from and where those for it go. Owns its descriptors
-// and makes them non-blocking.
+// and makes them non-blocking. However it goes away, the end of the process included, a TCP peer
+// gets a reset: only Close(false) is an orderly end.
 class TunnelSide {
  public:
   // A connected stream socket; or, with two descriptors, something like stdin and stdout.
@@ -32,7 +33,6 @@ class TunnelSide {
 
   // Nothing more is written. For a pipe or file, which cannot be shut down.
   void CloseOut();
-  // `reset`: a TCP peer gets a reset, not an end.
   void Close(bool reset);
 
  private:
@@ -76,6 +76,10 @@ class Tunnel {
 
   // Once. Both sides are closed when it returns.
   asio::awaitable<TunnelReport> Run();
+
+  // Takes no more from the local side: what was taken still goes to the peer, and then the end. The
+  // other direction goes on.
+  void FinishSending();
 
   // Resets both sides now; Run returns soon.
   void Abort();

@@ -204,6 +204,24 @@ TEST_F(TunnelTest, WhatASideSaidBeforeItLeftIsCarriedToItsEnd) {
   EXPECT_EQ(report.Reason(), "closed by the peer");
 }
 
+TEST_F(TunnelTest, FinishSendingEndsOneDirectionAlone) {
+  Start();
+  WriteAll(local(), "question");
+  EXPECT_EQ(Read(peer(), 8), "question");
+  asio::post(io_, [this] { tunnel_->FinishSending(); });
+  EXPECT_EQ(ReadToEnd(peer()), "");
+  WriteAll(peer(), "answer");
+  peer_.second.reset();
+  EXPECT_EQ(ReadToEnd(local()), "answer");
+  EXPECT_EQ(Join().Reason(), "done");
+}
+
+TEST_F(TunnelTest, ATunnelThatIsLostIsNoEnd) {
+  { TunnelSide lost(io_.get_executor(), peer_.first.release()); }
+  EXPECT_EQ(ReadToEnd(peer()), "");
+  EXPECT_EQ(errno, ECONNRESET);
+}
+
 TEST_F(TunnelTest, AbortResetsBothSides) {
   Start();
   WriteAll(local(), "x");

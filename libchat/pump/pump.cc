@@ -161,8 +161,8 @@ void Pump::Finish() {
   Fail(pending, /*on_write=*/true);
 }
 
-void ResetOnClose(int fd) {
-  const linger reset{.l_onoff = 1, .l_linger = 0};
+void ResetOnClose(int fd, bool on) {
+  const linger reset{.l_onoff = on ? 1 : 0, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 }
 

@@ -55,11 +55,14 @@ class Pump {
   // kDone or kReset it does nothing and says the same again.
   Wait Run(size_t budget);
 
+  // Nothing more is to be read: what is held is still written, and then the end passed on.
+  void EndInput() { input_ended_ = true; }
+
   // Bytes written to `to`, early ones included.
   uint64_t bytes() const { return bytes_; }
   // Bytes read (or given as early) and not yet written.
   size_t held() const { return copied_.size() - copied_sent_ + piped_; }
-  // `from` has said that nothing more comes.
+  // `from` has said that nothing more comes, or EndInput was called.
   bool input_ended() const { return input_ended_; }
 
   // After kReset: the errno of what failed; ECONNRESET and EPIPE are the peer's doing. A socket
@@ -99,8 +102,9 @@ class Pump {
 };
 
 // Makes the coming close(2) of TCP socket `fd` a reset (RST) instead of an orderly end, so that an
-// error on one side of a tunnel arrives as an error on the other. No effect on other descriptors.
-void ResetOnClose(int fd);
+// error on one side of a tunnel arrives as an error on the other. `on` false undoes that. No effect
+// on other descriptors.
+void ResetOnClose(int fd, bool on = true);
 
 }  // namespace chat
 

@@ -188,6 +188,15 @@ TEST_P(PumpTest, EndOfInputEndsTheOtherSide) {
   EXPECT_EQ(ReadToEnd(b()), "last words");
 }
 
+TEST_P(PumpTest, EndsBeforeItsInputIfItIsTold) {
+  Pump pump(from(), to(), pool_, "early");
+  WriteAll(a(), "late");
+  pump.EndInput();
+  EXPECT_EQ(pump.Run(kBudget), Wait::kDone);
+  right_.first.reset();
+  EXPECT_EQ(ReadToEnd(b()), "early");
+}
+
 TEST_P(PumpTest, KeepsToItsBudget) {
   Pump pump(from(), to(), pool_);
   WriteAll(a(), std::string(30'000, 'x'));
@@ -318,6 +327,7 @@ TEST_F(PumpOverTcp, AResetIsNoEnd) {
   WriteAll(a(), "x");
   WaitFor(ours_a(), POLLIN);
   EXPECT_EQ(pump.Run(kBudget), Wait::kReadable);
+  ResetOnClose(ours_b());
   ResetOnClose(a());
   left_.first.reset();
   EXPECT_EQ(RunToEnd(pump, ours_a(), ours_b()), Wait::kReset);
@@ -327,11 +337,17 @@ TEST_F(PumpOverTcp, AResetIsNoEnd) {
 
   // What came before it has arrived; then the reset travels on.
   EXPECT_EQ(ReadSome(b(), 1), "x");
-  ResetOnClose(ours_b());
   right_.first.reset();
   char byte;
   EXPECT_EQ(read(b(), &byte, 1), -1);
   EXPECT_EQ(errno, ECONNRESET);
+}
+
+TEST_F(PumpOverTcp, AResetOnCloseCanBeUndone) {
+  ResetOnClose(a());
+  ResetOnClose(a(), /*on=*/false);
+  left_.first.reset();
+  EXPECT_EQ(ReadToEnd(ours_a()), "");
 }
 
 TEST_F(PumpOverTcp, AResetBetweenTheLastByteAndTheEndIsNoEnd) {

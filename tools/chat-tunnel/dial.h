@@ -1,0 +1,26 @@
+// The local ends of tunnels: connections to a fixed target, and this process' own input and output.
+
+#ifndef TOOLS_CHAT_TUNNEL_DIAL_H_
+#define TOOLS_CHAT_TUNNEL_DIAL_H_
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "asio/any_io_executor.hpp"
+#include "asio/awaitable.hpp"
+#include "libchat/client/tunnel.h"
+#include "tools/chat-tunnel/endpoints.h"
+
+namespace chat::tools {
+
+// Connects to `target`, which is not kStdio. Unavailable says why not; after `timeout` it gives up.
+asio::awaitable<absl::StatusOr<client::TunnelSide>> Dial(asio::any_io_executor executor,
+                                                         Target target, absl::Duration timeout);
+
+// Standard input and output, which become /dev/null for the rest of this process: so whoever reads
+// the output sees its end when the tunnel closes it. Other processes that share them do not notice
+// that they are non-blocking here, unless they are sockets.
+client::TunnelSide TakeStdio(asio::any_io_executor executor);
+
+}  // namespace chat::tools
+
+#endif  // TOOLS_CHAT_TUNNEL_DIAL_H_

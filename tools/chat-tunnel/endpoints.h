@@ -1,0 +1,66 @@
+// What stands on chat-tunnel's command line: where to listen, whom to ask, where to connect.
+
+#ifndef TOOLS_CHAT_TUNNEL_ENDPOINTS_H_
+#define TOOLS_CHAT_TUNNEL_ENDPOINTS_H_
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "libchat/event/user.h"
+
+namespace chat::tools {
+
+// -L [BIND:]PORT:USER: each connection that arrives there becomes a private one to `user`.
+struct Forward {
+  std::string bind = "127.0.0.1";  // an address or a name; no brackets around an IPv6 address
+  uint16_t port = 0;               // 0: any that is free
+  User user;
+
+  friend bool operator==(const Forward&, const Forward&) = default;
+};
+
+// --accept HOST:PORT, unix:PATH or -: where the connections of others lead.
+struct Target {
+  enum class Kind : uint8_t { kTcp, kUnix, kStdio };
+
+  Kind kind = Kind::kStdio;
+  std::string host;  // kTcp; without brackets
+  uint16_t port = 0;
+  std::string path;  // kUnix
+
+  friend bool operator==(const Target&, const Target&) = default;
+};
+
+// --allow USER[,USER] or '*': who may ask. Nobody by default.
+class Allowed {
+ public:
+  bool operator()(const User& user) const;
+  bool empty() const { return !everybody_ && names_.empty(); }
+  // Adds what one --allow says.
+  absl::Status Add(absl::string_view text);
+
+ private:
+  bool everybody_ = false;
+  std::set<std::string> names_;  // as Display shows them
+};
+
+// "name" or "name@7". InvalidArgument if nobody can have that name.
+absl::StatusOr<User> ParseUserName(absl::string_view text);
+
+// InvalidArgument says what is wrong with `text`.
+absl::StatusOr<Forward> ParseForward(absl::string_view text);
+absl::StatusOr<Target> ParseTarget(absl::string_view text);
+
+// For people, e.g. "[::1]:22", "unix:/run/x", "standard input and output".
+std::string ToString(const Target& target);
+
+// "127.0.0.1:80", "[::1]:80".
+std::string HostAndPort(absl::string_view host, uint16_t port);
+
+}  // namespace chat::tools
+
+#endif  // TOOLS_CHAT_TUNNEL_ENDPOINTS_H_

@@ -251,7 +251,6 @@ bool HubWorld::Receive(const std::string& client, std::string* bytes, End* end) 
 }
 
 void HubWorld::Settle() {
-  for (auto& [name, connection] : connections_) connection->Flush();
   std::vector<Mail> mail;
   while (hub_->TakeMail(0, mail), !mail.empty()) {
     for (const Mail& one : std::exchange(mail, {})) {
@@ -268,8 +267,8 @@ void HubWorld::Settle() {
         to.Cut(cut->reason);
       }
     }
-    for (auto& [name, connection] : connections_) connection->Flush();
   }
+  for (auto& [name, connection] : connections_) connection->Flush();
   for (auto it = relays_.begin(); it != relays_.end();) {
     const Relay& relay = it->second;
     const bool over =

@@ -194,8 +194,9 @@ absl::Status Player::Do(const std::vector<const TranscriptLine*>& actions) {
     Client& client = clients_.at(line->client);
     if (const std::optional<End> end = EndOf(line->what)) {
       client.done = true;
-      return At(*line,
-                *end == End::kReset ? world_.Reset(line->client) : world_.HalfClose(line->client));
+      if (*end != End::kReset) return At(*line, world_.HalfClose(line->client));
+      client.told = End::kReset;
+      return At(*line, world_.Reset(line->client));
     }
     const absl::StatusOr<std::string> bytes = BytesOf(*line, client);
     if (!bytes.ok()) return At(*line, bytes.status());

@@ -1,0 +1,82 @@
+// The decoder on anything: the first byte says how long a LONG is, the rest is the input.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <variant>
+
+#include "absl/strings/string_view.h"
+#include "libchat/chaton/packets.h"
+#include "libchat/wire/writer.h"
+
+namespace chat::chaton {
+namespace {
+
+constexpr DecodeLimits kLimits = {.proposal = 507, .name = 41, .text = 1024, .frame = 65536};
+
+void Check(bool holds) {
+  if (!holds) std::abort();
+}
+
+// A packet is written as it was read, and no less of it is enough.
+void CheckDone(absl::string_view in, LongBytes longs, const Decoded& decoded) {
+  Check(decoded.size <= in.size());
+  std::string bytes;
+  wire::StringWriter out(&bytes);
+  std::visit([&](const auto& packet) { Encode(packet, longs, out); }, decoded.packet);
+  Check(bytes == in.substr(0, decoded.size));
+  const Decoded less = Decode(in.substr(0, decoded.size - 1), longs, kLimits);
+  Check(less.status == Decoded::Status::kNeedMore && less.size <= decoded.size);
+  Check(!ToString(decoded.packet).empty());
+}
+
+// The rest of the packet passes by in the same way, whole and byte by byte.
+void CheckSkip(absl::string_view in, LongBytes longs, const Decoded& decoded) {
+  in.remove_prefix(decoded.size);
+  absl::string_view whole = in;
+  const Skip::Status status = Skip(decoded.too_long, longs, kLimits.frame).Advance(whole);
+
+  Skip skip(decoded.too_long, longs, kLimits.frame);
+  Skip::Status step = Skip::Status::kNeedMore;
+  size_t begin = 0;
+  for (size_t end = 0; end <= in.size() && step == Skip::Status::kNeedMore; ++end) {
+    absl::string_view given = in.substr(begin, end - begin);
+    step = skip.Advance(given);
+    begin = end - given.size();
+  }
+  Check(step == status);
+  if (status == Skip::Status::kDone) Check(in.substr(begin) == whole);
+}
+
+void Fuzz(absl::string_view in, LongBytes longs) {
+  while (!in.empty()) {
+    const Decoded decoded = Decode(in, longs, kLimits);
+    switch (decoded.status) {
+      case Decoded::Status::kDone:
+        CheckDone(in, longs, decoded);
+        in.remove_prefix(decoded.size);
+        continue;
+      case Decoded::Status::kNeedMore:
+        Check(decoded.size > in.size() && decoded.size <= kLimits.frame);
+        return;
+      case Decoded::Status::kFieldTooLong:
+        return CheckSkip(in, longs, decoded);
+      case Decoded::Status::kUnknownOpcode:
+      case Decoded::Status::kNegativeSize:
+      case Decoded::Status::kFrameTooLong:
+        return;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace chat::chaton
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using chat::chaton::LongBytes;
+  if (size == 0) return 0;
+  chat::chaton::Fuzz({reinterpret_cast<const char*>(data) + 1, size - 1},
+                     data[0] % 2 == 0 ? LongBytes::kFour : LongBytes::kEight);
+  return 0;
+}

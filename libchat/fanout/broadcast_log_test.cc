@@ -164,7 +164,7 @@ void* Release(void* position) {
 
 // On a stack on which a call a chunk does not fit.
 TEST(BroadcastLogTest, LongChainIsFreedIteratively) {
-  constexpr int kChunks = 4000;
+  constexpr int kChunks = 8000;
   BroadcastLog log;
   LogPosition laggard = log.end();
   for (int i = 0; i < kChunks; ++i) {
@@ -175,7 +175,7 @@ TEST(BroadcastLogTest, LongChainIsFreedIteratively) {
 
   pthread_attr_t attributes;
   ASSERT_EQ(pthread_attr_init(&attributes), 0);
-  ASSERT_EQ(pthread_attr_setstacksize(&attributes, 128 * 1024), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, 64 * 1024), 0);
   pthread_t thread;
   ASSERT_EQ(pthread_create(&thread, &attributes, Release, &laggard), 0);
   ASSERT_EQ(pthread_join(thread, nullptr), 0);

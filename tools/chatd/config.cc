@@ -270,12 +270,12 @@ SettingTexts SettingsInEnvironment() {
   return texts;
 }
 
-absl::StatusOr<Settings> ReadSettings(const SettingSources& sources, Dialects dialects) {
+absl::StatusOr<ServerSettings> ReadSettings(const SettingSources& sources, Dialects dialects) {
   Errors errors(sources.file_name);
   File file;
   ParseFile(sources.file_text, errors, file);
 
-  Settings settings;
+  ServerSettings settings;
   settings.admin_socket = DefaultAdminSocket();
   settings.data_dir = DefaultDataDirectory();
   Resolver resolver(sources, file, errors);
@@ -293,7 +293,7 @@ absl::StatusOr<Settings> ReadSettings(const SettingSources& sources, Dialects di
   return settings;
 }
 
-std::string PrintSettings(const Settings& settings) {
+std::string PrintSettings(const ServerSettings& settings) {
   Config config;
   for (const net::ListenerOptions& listener : settings.listeners) {
     config.add_listen(client::ToString(

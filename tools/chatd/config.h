@@ -37,7 +37,7 @@ struct SettingSources {
 };
 
 // What chatd does, complete and valid.
-struct Settings {
+struct ServerSettings {
   std::vector<net::ListenerOptions> listeners;
   std::string admin_socket;  // a path; empty: no admin API
   std::string data_dir;
@@ -49,11 +49,11 @@ struct Settings {
 // InvalidArgument with one line for each thing that is wrong: where it was said (a flag, a
 // variable, FILE:LINE and the field), and what is wrong with it. `dialects` are those of this
 // build, and what is listened on by default.
-absl::StatusOr<Settings> ReadSettings(const SettingSources& sources,
+absl::StatusOr<ServerSettings> ReadSettings(const SettingSources& sources,
                                       absl::Span<const Dialect* const> dialects);
 
 // `settings` as a config file, every limit included. Reading it gives `settings` again.
-std::string PrintSettings(const Settings& settings);
+std::string PrintSettings(const ServerSettings& settings);
 
 }  // namespace chat::tools
 

@@ -18,7 +18,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
-absl::StatusOr<Settings> Read(const SettingSources& sources) {
+absl::StatusOr<ServerSettings> Read(const SettingSources& sources) {
   return ReadSettings(sources, {&client::Toy()});
 }
 
@@ -28,7 +28,7 @@ std::string ErrorOf(const SettingSources& sources) {
   return std::string(Read(sources).status().message());
 }
 
-std::vector<std::string> Urls(const Settings& settings) {
+std::vector<std::string> Urls(const ServerSettings& settings) {
   std::vector<std::string> urls;
   for (const net::ListenerOptions& listener : settings.listeners) {
     urls.push_back(net::ToUrl(listener));
@@ -45,7 +45,7 @@ class ConfigTest : public ::testing::Test {
 };
 
 TEST_F(ConfigTest, ServesEveryDialectWhenNothingIsSaid) {
-  const absl::StatusOr<Settings> settings = Read({});
+  const absl::StatusOr<ServerSettings> settings = Read({});
   ASSERT_TRUE(settings.ok()) << settings.status();
   EXPECT_THAT(Urls(*settings), ElementsAre("toy://127.0.0.1:7000"));
   EXPECT_EQ(settings->admin_socket, "/run/me/chatd/admin.sock");
@@ -56,7 +56,7 @@ TEST_F(ConfigTest, ServesEveryDialectWhenNothingIsSaid) {
 }
 
 TEST_F(ConfigTest, TakesEachFieldOfTheFile) {
-  const absl::StatusOr<Settings> settings = Read(File(R"(
+  const absl::StatusOr<ServerSettings> settings = Read(File(R"(
     listen: "toy://0.0.0.0:7?color=red"
     listen: "toy://[::1]:8"
     listen: "toy://localhost"
@@ -82,7 +82,7 @@ TEST_F(ConfigTest, AFlagWinsOverTheEnvironmentAndThatOverTheFile) {
   sources.environment = {{"toy://127.0.0.1:3"}, "unix:/env", "/env", "2", "warning"};
   sources.flags = {{"toy://127.0.0.1:4", "toy://127.0.0.1:5"}, "none", "/flag", "3", "error"};
 
-  absl::StatusOr<Settings> settings = Read(sources);
+  absl::StatusOr<ServerSettings> settings = Read(sources);
   ASSERT_TRUE(settings.ok()) << settings.status();
   EXPECT_THAT(Urls(*settings), ElementsAre("toy://127.0.0.1:4", "toy://127.0.0.1:5"));
   EXPECT_EQ(settings->admin_socket, "");
@@ -126,12 +126,12 @@ TEST_F(ConfigTest, ReadsTheEnvironment) {
 }
 
 TEST_F(ConfigTest, PrintsWhatReadsBack) {
-  const absl::StatusOr<Settings> settings = Read(File(R"(
+  const absl::StatusOr<ServerSettings> settings = Read(File(R"(
     listen: "toy://[::1]:0?color=red%26%20hot" admin: "none" data_dir: "/d\u00e9\"" threads: 2
     log_level: "error" limits { lag: "unlimited" drain: "90s" exempt_loopback: false })"));
   ASSERT_TRUE(settings.ok()) << settings.status();
   const std::string printed = PrintSettings(*settings);
-  const absl::StatusOr<Settings> again = Read(File(printed));
+  const absl::StatusOr<ServerSettings> again = Read(File(printed));
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(PrintSettings(*again), printed);
   ASSERT_EQ(again->listeners.size(), 1u);
@@ -148,9 +148,9 @@ TEST_F(ConfigTest, PrintsWhatReadsBack) {
 }
 
 TEST_F(ConfigTest, PrintsEveryDefault) {
-  const absl::StatusOr<Settings> settings = Read({});
+  const absl::StatusOr<ServerSettings> settings = Read({});
   ASSERT_TRUE(settings.ok()) << settings.status();
-  const absl::StatusOr<Settings> again = Read(File(PrintSettings(*settings)));
+  const absl::StatusOr<ServerSettings> again = Read(File(PrintSettings(*settings)));
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(PrintSettings(*again), PrintSettings(*settings));
 }

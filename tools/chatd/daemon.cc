@@ -28,7 +28,7 @@ std::vector<std::string> Urls(const std::vector<net::ListenerOptions>& listeners
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Settings settings,
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(ServerSettings settings,
                                                       std::vector<const Dialect*> dialects,
                                                       Log& log) {
   absl::StatusOr<LockFile> lock = TakeDataDirectory(settings.data_dir);
@@ -68,7 +68,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Settings settings,
 
 std::vector<std::string> Daemon::urls() const { return Urls(server_->listeners()); }
 
-void Daemon::Reload(const Settings& settings) {
+void Daemon::Reload(const ServerSettings& settings) {
   absl::MutexLock lock(&mu_);
   const auto keep = [this](absl::string_view setting, bool changed) {
     if (!changed) return;

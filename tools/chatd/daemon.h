@@ -26,7 +26,7 @@ class Daemon {
  public:
   // Takes the data directory, listens, and serves the admin API. `dialects` are all of this build;
   // `log` outlives the daemon. Errors name what is in the way.
-  static absl::StatusOr<std::unique_ptr<Daemon>> Start(Settings settings,
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(ServerSettings settings,
                                                        std::vector<const Dialect*> dialects,
                                                        Log& log);
 
@@ -38,7 +38,7 @@ class Daemon {
 
   // Takes over the limits and the log level, and logs which of the other settings would have to
   // wait for a restart.
-  void Reload(const Settings& settings) ABSL_LOCKS_EXCLUDED(mu_);
+  void Reload(const ServerSettings& settings) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Begins to end: see net::Server::Drain. Calling it again changes nothing.
   void Drain() ABSL_LOCKS_EXCLUDED(mu_);
@@ -49,7 +49,7 @@ class Daemon {
   void Tick() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  Daemon(Settings settings, LockFile lock, std::unique_ptr<net::Server> server, Log& log)
+  Daemon(ServerSettings settings, LockFile lock, std::unique_ptr<net::Server> server, Log& log)
       : log_(log),
         lock_(std::move(lock)),
         server_(std::move(server)),
@@ -60,7 +60,7 @@ class Daemon {
   const std::unique_ptr<net::Server> server_;
 
   absl::Mutex mu_;
-  Settings settings_ ABSL_GUARDED_BY(mu_);  // what is in force
+  ServerSettings settings_ ABSL_GUARDED_BY(mu_);  // what is in force
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   // Null if there shall be none. Last: its calls use all the others until it is gone.
   std::unique_ptr<AdminServer> admin_ ABSL_GUARDED_BY(mu_);

@@ -75,8 +75,7 @@ TEST(CheckPrivateDirectory, RefusesWhatOthersCanEnter) {
   const std::string root = FreshDirectory();
   ASSERT_TRUE(CheckPrivateDirectory(root).ok());
   ASSERT_EQ(chmod(root.c_str(), 0710), 0);
-  EXPECT_EQ(CheckPrivateDirectory(root).message(),
-            root + " is open to other users: chmod 700 it");
+  EXPECT_EQ(CheckPrivateDirectory(root).message(), root + " is open to other users: chmod 700 it");
 }
 
 TEST(CheckPrivateDirectory, RefusesSymbolicLinksAndFiles) {

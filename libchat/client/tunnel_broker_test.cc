@@ -1,0 +1,389 @@
+#include "libchat/client/tunnel_broker.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "asio/co_spawn.hpp"
+#include "asio/io_context.hpp"
+#include "asio/ip/tcp.hpp"
+#include "asio/read_until.hpp"
+#include "asio/write.hpp"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "libchat/dialect/dialect.h"
+
+namespace chat::client {
+namespace {
+
+using asio::ip::tcp;
+using ::testing::ElementsAre;
+
+// A dialect of lines with nothing but private connections.
+//   to the server      LOGIN name   ASK name   YES name   NO name   CLOSE id   TICKET id
+//   from the server    OK   ASKED name   GRANT asker target id   REFUSED name   ENDING name   OPEN
+class LineSession final : public ClientSession {
+ public:
+  explicit LineSession(ClientHost& host) : host_(host) {}
+
+  absl::Status Login(absl::string_view name) override { return Say("LOGIN ", name); }
+  absl::Status PresentTicket(int64_t id) override { return Say("TICKET ", absl::StrCat(id)); }
+  absl::Status SendPublic(SendToken, Text) override { return absl::UnimplementedError(""); }
+  absl::Status SendPrivate(SendToken, UserRef, Text) override {
+    return absl::UnimplementedError("");
+  }
+  absl::Status AskRelay(UserRef to) override {
+    if (to.name == "unsayable") return absl::InvalidArgumentError("no such name");
+    return Say("ASK ", to.name);
+  }
+  absl::Status AnswerRelay(UserRef asker, bool accept) override {
+    return Say(accept ? "YES " : "NO ", asker.name);
+  }
+  absl::Status CloseRelay(const RelayGranted& relay) override {
+    return Say("CLOSE ", absl::StrCat(relay.connect_id));
+  }
+
+  Step OnBytes(absl::string_view in) override {
+    Step step;
+    for (size_t end; step.next == Next::kMore; step.consumed = end + 1) {
+      end = in.find('\n', step.consumed);
+      if (end == in.npos) break;
+      const std::vector<std::string> words =
+          absl::StrSplit(in.substr(step.consumed, end - step.consumed), ' ');
+      step.next = OnLine(words);
+    }
+    return step;
+  }
+
+ private:
+  Next OnLine(const std::vector<std::string>& words) {
+    if (words[0] == "OK") host_.OnClientEvent(LoggedIn{});
+    if (words[0] == "ASKED") host_.OnClientEvent(RelayAsked{User(words[1])});
+    if (words[0] == "REFUSED") host_.OnClientEvent(RelayRefused{User(words[1])});
+    if (words[0] == "ENDING") host_.OnClientEvent(RelayEnding{User(words[1])});
+    if (words[0] == "GRANT") {
+      host_.OnClientEvent(RelayGranted{User(words[1]), User(words[2]), std::stoll(words[3])});
+    }
+    if (words[0] != "OPEN") return Next::kMore;
+    host_.OnClientEvent(RelayOpen{});
+    return Next::kRelay;
+  }
+  absl::Status Say(absl::string_view verb, absl::string_view what) {
+    host_.Send(absl::StrCat(verb, what, "\n"));
+    return absl::OkStatus();
+  }
+
+  ClientHost& host_;
+};
+
+class LineDialect final : public Dialect {
+ public:
+  absl::string_view name() const override { return "line"; }
+  std::vector<DefaultListener> default_listeners() const override { return {{7000, {}}}; }
+  absl::Status CheckOptions(const DialectOptions&) const override { return absl::OkStatus(); }
+  std::unique_ptr<ServerSession> NewServerSession(const DialectOptions&, const SessionLimits&,
+                                                  SessionHost&) const override {
+    return nullptr;  // the tests play the server
+  }
+  std::unique_ptr<ClientSession> NewClientSession(const DialectOptions&,
+                                                  ClientHost& host) const override {
+    return std::make_unique<LineSession>(host);
+  }
+  ClientTraits client_traits() const override { return {.relays = true}; }
+  bool answers(RequestKind) const override { return true; }
+  void EncodePublic(const PublicMessage&, wire::Writer&) const override {}
+};
+
+const LineDialect& Line() {
+  static const LineDialect line;
+  return line;
+}
+
+// The server's end of one connection, for a script in a thread of its own.
+class Wire {
+ public:
+  explicit Wire(tcp::socket socket) : socket_(std::move(socket)) {}
+
+  void Put(absl::string_view lines) {
+    asio::write(socket_, asio::buffer(lines.data(), lines.size()));
+  }
+  // The next line; empty at the end.
+  std::string Get() {
+    asio::error_code error;
+    const size_t n = asio::read_until(socket_, asio::dynamic_buffer(in_), '\n', error);
+    if (error) return "";
+    const std::string line = in_.substr(0, n - 1);
+    in_.erase(0, n);
+    return line;
+  }
+  void LogIn() {
+    EXPECT_EQ(Get(), "LOGIN ann");
+    Put("OK\n");
+  }
+
+ private:
+  tcp::socket socket_;
+  std::string in_;
+};
+
+// Serves one connection after the other, each with the next script.
+class Server {
+ public:
+  using Script = std::function<void(Wire&)>;
+
+  explicit Server(std::vector<Script> scripts)
+      : acceptor_(io_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
+        thread_([this, scripts = std::move(scripts)] {
+          for (const Script& script : scripts) {
+            Wire wire(acceptor_.accept());
+            script(wire);
+          }
+        }) {}
+  ~Server() { thread_.join(); }
+
+  ServerUrl url() const {
+    ServerUrl url;
+    url.dialect = &Line();
+    url.host = "127.0.0.1";
+    url.port = acceptor_.local_endpoint().port();
+    return url;
+  }
+
+ private:
+  asio::io_context io_;
+  tcp::acceptor acceptor_;
+  std::thread thread_;
+};
+
+asio::awaitable<absl::Status> LogInAndServe(Client& client, TunnelBroker& broker) {
+  absl::Status status = co_await client.Connect();
+  if (status.ok()) status = co_await client.Login("ann");
+  if (status.ok()) status = co_await broker.Serve(client, "ann");
+  co_return status;
+}
+
+class TunnelBrokerTest : public ::testing::Test {
+ protected:
+  TunnelBrokerTest()
+      : broker_(io_.get_executor(),
+                {[this](const User& from) {
+                   log_.push_back("asked by " + from.name);
+                   return from.name != "mallory";
+                 },
+                 [this](const RelayGranted& grant) {
+                   log_.push_back(absl::StrCat("granted ", grant.connect_id));
+                   return grant.connect_id != 13;
+                 },
+                 [this](const User& by) { log_.push_back("ending by " + by.name); }}) {}
+
+  // Serves one connection to `server`; `status_` is how it ended.
+  void Serve(const Server& server) {
+    clients_.push_back(std::make_unique<Client>(io_.get_executor(), server.url()));
+    asio::co_spawn(io_, LogInAndServe(*clients_.back(), broker_),
+                   [this](std::exception_ptr, absl::Status status) { status_ = status; });
+  }
+  // What becomes of it is in answers_[name].
+  void Ask(const std::string& name, const std::string& target,
+           absl::Duration timeout = absl::Seconds(60)) {
+    asio::co_spawn(io_, broker_.Ask(User(target), timeout),
+                   [this, name](std::exception_ptr, absl::StatusOr<RelayGranted> answer) {
+                     answers_.emplace(name, answer);
+                   });
+  }
+  absl::StatusCode Code(const std::string& name) { return answers_.at(name).status().code(); }
+  int64_t Id(const std::string& name) { return answers_.at(name).value().connect_id; }
+
+  asio::io_context io_;
+  TunnelBroker broker_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<std::string> log_;
+  std::map<std::string, absl::StatusOr<RelayGranted>> answers_;
+  absl::Status status_;
+};
+
+TEST_F(TunnelBrokerTest, AnAnswerGoesToWhoHasWaitedLongestForThatUser) {
+  Server server({[](Wire& wire) {
+    wire.LogIn();
+    EXPECT_EQ(wire.Get(), "ASK bob");
+    EXPECT_EQ(wire.Get(), "ASK carol");
+    EXPECT_EQ(wire.Get(), "ASK bob");
+    wire.Put("GRANT ann bob 1\nREFUSED carol\nGRANT ann bob 2\n");
+  }});
+  Ask("first", "bob");
+  Ask("second", "carol");
+  Ask("third", "bob");
+  Serve(server);
+  io_.run();
+  EXPECT_EQ(Id("first"), 1);
+  EXPECT_EQ(Code("second"), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(Id("third"), 2);
+  EXPECT_EQ(status_.code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST_F(TunnelBrokerTest, KeepsWithinWhatAServerLetsBeOpen) {
+  constexpr int kAsks = 40;
+  Server server({[](Wire& wire) {
+    wire.LogIn();
+    for (size_t i = 0; i < TunnelBroker::kOpenAPair; ++i) EXPECT_EQ(wire.Get(), "ASK bob");
+    // The other user's turn comes although bob's queue is full; bob's next one is then due.
+    EXPECT_EQ(wire.Get(), "ASK carol");
+    for (size_t i = TunnelBroker::kOpenAPair; i < kAsks; ++i) {
+      wire.Put(absl::StrCat("GRANT ann bob ", i, "\n"));
+      EXPECT_EQ(wire.Get(), "ASK bob");
+    }
+  }});
+  for (int i = 0; i < kAsks; ++i) Ask(absl::StrCat("bob", i), "bob");
+  Ask("carol", "carol");
+  Serve(server);
+  while (status_.ok()) io_.run_one();
+  broker_.GiveUp(absl::UnavailableError("over"));
+  io_.run();
+  EXPECT_EQ(answers_.size(), kAsks + 1u);
+  EXPECT_EQ(Id("bob0"), 16);
+  EXPECT_EQ(Code("carol"), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(TunnelBrokerTest, KeepsWithinWhatASenderMayHaveOpen) {
+  Server server({[](Wire& wire) {
+    wire.LogIn();
+    for (size_t i = 0; i < TunnelBroker::kOpenInAll; ++i) {
+      EXPECT_EQ(wire.Get(), absl::StrCat("ASK u", i / 16));
+    }
+    wire.Put("REFUSED u0\n");
+    EXPECT_EQ(wire.Get(), "ASK u4");
+  }});
+  for (int i = 0; i < 80; ++i) Ask(absl::StrCat(i), absl::StrCat("u", i / 16));
+  Serve(server);
+  while (status_.ok()) io_.run_one();
+  broker_.GiveUp(absl::UnavailableError("over"));
+  io_.run();
+  EXPECT_EQ(Code("0"), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(Code("79"), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(TunnelBrokerTest, WhatIsNotAnsweredInTimeMakesRoom) {
+  Server server({[](Wire& wire) {
+    wire.LogIn();
+    for (size_t i = 0; i < TunnelBroker::kOpenAPair + 1; ++i) EXPECT_EQ(wire.Get(), "ASK bob");
+    wire.Put("GRANT ann bob 7\n");
+  }});
+  for (size_t i = 0; i < TunnelBroker::kOpenAPair; ++i) {
+    Ask(absl::StrCat(i), "bob", absl::Milliseconds(1));
+  }
+  Ask("last", "bob");
+  Serve(server);
+  io_.run();
+  EXPECT_EQ(Code("0"), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(Id("last"), 7);
+}
+
+TEST_F(TunnelBrokerTest, AGrantThatNobodyWaitsForIsClosed) {
+  Server server({[](Wire& wire) {
+    wire.LogIn();
+    wire.Put("GRANT ann bob 5\n");
+    EXPECT_EQ(wire.Get(), "CLOSE 5");
+  }});
+  Serve(server);
+  io_.run();
+}
+
+TEST_F(TunnelBrokerTest, ANameThatCannotBeSaidIsRefusedAtOnce) {
+  Server server({[](Wire& wire) {
+    wire.LogIn();
+    EXPECT_EQ(wire.Get(), "ASK bob");
+    wire.Put("REFUSED bob\n");
+  }});
+  Ask("first", "unsayable");
+  Ask("second", "bob");
+  Serve(server);
+  io_.run();
+  EXPECT_EQ(Code("first"), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Code("second"), absl::StatusCode::kPermissionDenied);
+}
+
+TEST_F(TunnelBrokerTest, AsksAgainOverTheNextConnection) {
+  Server first({[](Wire& wire) {
+    wire.LogIn();
+    EXPECT_EQ(wire.Get(), "ASK bob");
+  }});
+  Ask("it", "bob");
+  Serve(first);
+  while (status_.ok()) io_.run_one();
+  EXPECT_TRUE(answers_.empty());
+  Server second({[](Wire& wire) {
+    wire.LogIn();
+    EXPECT_EQ(wire.Get(), "ASK bob");
+    wire.Put("GRANT ann bob 3\n");
+  }});
+  Serve(second);
+  io_.run();
+  EXPECT_EQ(Id("it"), 3);
+}
+
+TEST_F(TunnelBrokerTest, AnswersThoseWhoAsk) {
+  Server server({[](Wire& wire) {
+    wire.LogIn();
+    wire.Put("ASKED bob\nASKED mallory\n");
+    EXPECT_EQ(wire.Get(), "YES bob");
+    EXPECT_EQ(wire.Get(), "NO mallory");
+    wire.Put("GRANT bob ann 12\nGRANT bob ann 13\n");
+    EXPECT_EQ(wire.Get(), "CLOSE 13");
+    wire.Put("ENDING bob\n");
+  }});
+  Serve(server);
+  io_.run();
+  EXPECT_THAT(log_, ElementsAre("asked by bob", "asked by mallory", "granted 12", "granted 13",
+                                "ending by bob"));
+}
+
+class OpenTunnelTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<Relay> Open(const Server& server, absl::Duration patience) {
+    std::optional<absl::StatusOr<Relay>> result;
+    asio::co_spawn(
+        io_, OpenTunnel(io_.get_executor(), server.url(), ClientOptions(), 17, patience),
+        [&](std::exception_ptr, absl::StatusOr<Relay> relay) { result.emplace(std::move(relay)); });
+    io_.run();
+    return *std::move(result);
+  }
+
+  asio::io_context io_;
+};
+
+TEST_F(OpenTunnelTest, PresentsTheIdAndHandsOverWhatCameBehind) {
+  Server server({[](Wire& wire) {
+    EXPECT_EQ(wire.Get(), "TICKET 17");
+    wire.Put("OPEN\nearly");
+  }});
+  const absl::StatusOr<Relay> relay = Open(server, absl::Seconds(60));
+  ASSERT_TRUE(relay.ok()) << relay.status();
+  EXPECT_EQ(relay->early, "early");
+}
+
+TEST_F(OpenTunnelTest, DoesNotWaitForeverForTheOtherHalf) {
+  Server server({[](Wire& wire) {
+    EXPECT_EQ(wire.Get(), "TICKET 17");
+    EXPECT_EQ(wire.Get(), "");
+  }});
+  EXPECT_EQ(Open(server, absl::Milliseconds(20)).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(OpenTunnelTest, SaysThatTheServerRefuses) {
+  Server server({[](Wire& wire) { EXPECT_EQ(wire.Get(), "TICKET 17"); }});
+  EXPECT_EQ(Open(server, absl::Seconds(60)).status().code(), absl::StatusCode::kOutOfRange);
+}
+
+}  // namespace
+}  // namespace chat::client

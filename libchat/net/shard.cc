@@ -34,12 +34,11 @@ Shard::Shard(uint32_t index, Shared& shared, const Limits& limits)
       shared_(shared),
       limits_(limits),
       context_(1),
-      now_(SteadyNow()),
       followers_(shared.hub.dialects()),
       seen_(shared.hub.dialects()),
       checked_(shared.hub.dialects()),
       timer_(context_),
-      next_check_(now_) {}
+      next_check_(SteadyNow()) {}
 
 Shard::~Shard() { Stop(); }
 
@@ -68,6 +67,7 @@ void Shard::Run() {
   while (!stopped_) {
     context_.poll();
     Turn();
+    now_ = absl::InfinitePast();
     if (stopped_ || !dirty_.empty()) continue;
     if (shared_.hub.Sleep(index_, seen_)) context_.run_one();
   }
@@ -77,7 +77,6 @@ void Shard::Run() {
 }
 
 void Shard::Turn() {
-  now_ = SteadyNow();
   CallOnTime();
   DeliverMail();
   FlushAll();
@@ -200,9 +199,9 @@ void Shard::CutLaggards() {
     checked_[d] = seen_[d];
     grown = true;
   }
-  const bool time = now_ >= next_check_;
+  const bool time = now() >= next_check_;
   if (time) {
-    next_check_ = now_ + kCheckInterval;
+    next_check_ = now() + kCheckInterval;
     if (index_ == 0) shared_.hub.Tick();
   }
   if (blocked_.empty() || !(grown || time)) return;
@@ -214,7 +213,7 @@ void Shard::CutLaggards() {
     const int64_t backlog = static_cast<int64_t>(connection->backlog());
     if (backlog > limits_.lag) {
       connection->CutOff(Farewell::kSlowConsumer, Counter::kCutLag);
-    } else if (now_ - connection->progress() > limits_.stall) {
+    } else if (now() - connection->progress() > limits_.stall) {
       connection->CutOff(Farewell::kSlowConsumer, Counter::kCutStall);
     } else {
       still.push_back(id);
@@ -235,7 +234,7 @@ void Shard::CallAt(absl::Time when, SessionId connection) {
 }
 
 void Shard::CallOnTime() {
-  while (!calls_.empty() && calls_.begin()->first <= now_) {
+  while (!calls_.empty() && calls_.begin()->first <= now()) {
     const SessionId id = calls_.begin()->second;
     calls_.erase(calls_.begin());
     if (Connection* connection = Find(id)) connection->OnTime();

@@ -72,8 +72,11 @@ class Shard {
   Hub& hub() { return shared_.hub; }
   const Limits& limits() const { return limits_; }
   PipePool& pipes() { return pipes_; }
-  // As of the beginning of the turn.
-  absl::Time now() const { return now_; }
+  // Read once a turn, when it is first asked for.
+  absl::Time now() const {
+    if (now_ == absl::InfinitePast()) now_ = SteadyNow();
+    return now_;
+  }
   // Queue and log bytes of the whole server, as a part of limits.memory.
   double MemoryUse() const;
   void Log(LogLevel level, absl::string_view line) const { shared_.log(level, line); }
@@ -138,7 +141,7 @@ class Shard {
   asio::io_context context_;
   std::thread thread_;
   bool stopped_ = false;
-  absl::Time now_;
+  mutable absl::Time now_ = absl::InfinitePast();  // not read yet in this turn
 
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;

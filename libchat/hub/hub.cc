@@ -202,7 +202,7 @@ Delivery Hub::AnswerRequest(SessionId session, RequestKind kind, UserRef asker, 
   if (!request) return Delivery::kNotPossible;
   if (!accept) {
     PostAnswer(section, *request, Verdict::kRefused);
-  } else if (!OpenRelay(section, *request, random)) {
+  } else if (kind != RequestKind::kRelay || !OpenRelay(section, *request, random)) {
     PostAnswer(section, *request, Verdict::kFailed);
   }
   return Delivery::kSent;
@@ -292,9 +292,9 @@ Delivery Hub::CloseRelay(SessionId session, int64_t connect_id, UserRef other) {
   const bool parties = (self == UserRef(tunnel->asker) && other == UserRef(tunnel->target)) ||
                        (self == UserRef(tunnel->target) && other == UserRef(tunnel->asker));
   if (!parties) return Delivery::kNotPossible;
-  if (const SessionId peer = FindUser(other)) {
-    Post(section, peer, RelayClosing{connect_id, User(self)});
-  }
+  const SessionId peer = FindUser(other);
+  if (MailboxFull(tunnel->halves[0]) || (peer && MailboxFull(peer))) return Delivery::kNotPossible;
+  if (peer) Post(section, peer, RelayClosing{connect_id, User(self)});
   EndTunnel(section, tunnel->id, limits_.relay_close);
   return Delivery::kSent;
 }

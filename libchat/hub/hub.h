@@ -117,8 +117,8 @@ class Hub {
   // of the log ends. A session that is not in does nothing.
   uint64_t Logout(SessionId session);
 
-  // Says each of `bodies` to everyone, in this order. If `own` is given, it is where the bytes
-  // stand in the log of the session's own dialect.
+  // Says each of `bodies` (at most kMaxMessageBytes) to everyone, in this order. If `own` is given,
+  // it is where the bytes stand in the log of the session's own dialect.
   void Publish(SessionId session, absl::Span<const Text> bodies, LogRange* own);
 
   Delivery SendPrivate(SessionId session, UserRef to, Text body);
@@ -151,7 +151,7 @@ class Hub {
 
   void SetLimits(const Limits& limits);
   Limits limits() const;
-  // A message of the server to everyone.
+  // A message of the server to everyone, of at most kMaxMessageBytes.
   void Say(Text body);
   // Ends the user's connection and relays. False if there is no such user.
   bool Kick(absl::string_view user);

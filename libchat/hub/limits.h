@@ -39,7 +39,8 @@ struct Limits {
   absl::Duration stall = absl::Seconds(30);
   // Bytes of its own that wait for one connection.
   int64_t private_queue = 256 * 1024;
-  // Events that wait for one I/O thread; beyond it private messages and requests are refused.
+  // Events that wait for one I/O thread; beyond it private messages, requests and the closing of
+  // relays are refused.
   int64_t mailbox = 65536;
   // Unsent bytes that the kernel keeps for one connection (TCP_NOTSENT_LOWAT).
   int64_t kernel_unsent = 128 * 1024;

@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "libchat/dialect/registry.h"
+#include "libchat/client/url.h"
 
 namespace chat::tools {
 namespace {
@@ -48,7 +48,8 @@ void Declare(Settings& settings, TunnelOptions* options, std::optional<int64_t>*
                   0, &options->ready_fd);
 }
 
-absl::Status Check(const TunnelOptions& options, const client::ServerUrl& url) {
+absl::Status Check(const TunnelOptions& options, const client::ServerUrl& url,
+                   const std::vector<const Dialect*>& dialects) {
   if (!options.stdio_to && options.forwards.empty() && !options.accept) {
     return absl::InvalidArgumentError("one of -W, -L and --accept is needed; see --help");
   }
@@ -57,7 +58,7 @@ absl::Status Check(const TunnelOptions& options, const client::ServerUrl& url) {
   }
   if (url.dialect->client_traits().relays) return absl::OkStatus();
   std::vector<absl::string_view> with_relays;
-  for (const Dialect* dialect : AllDialects()) {
+  for (const Dialect* dialect : dialects) {
     if (dialect->client_traits().relays) with_relays.push_back(dialect->name());
   }
   return absl::InvalidArgumentError(absl::StrCat(
@@ -68,6 +69,7 @@ absl::Status Check(const TunnelOptions& options, const client::ServerUrl& url) {
 }  // namespace
 
 std::optional<TunnelFlags> ReadTunnelFlags(int argc, const char* const* argv,
+                                           const std::vector<const Dialect*>& dialects,
                                            const Surroundings& surroundings, ExitCode* exit_code) {
   Settings settings("chat-tunnel", "Takes TCP connections through a chat server to another user.",
                     "ssh -o ProxyCommand='chat-tunnel -W bob' bob\n"
@@ -81,8 +83,15 @@ std::optional<TunnelFlags> ReadTunnelFlags(int argc, const char* const* argv,
     *exit_code = static_cast<ExitCode>(*ended);
     return std::nullopt;
   }
-  absl::StatusOr<Account> account = ChooseAccount(settings, common, FindDialect, "-tunnel");
-  const absl::Status status = account.ok() ? Check(flags.options, account->url) : account.status();
+  const auto find = [&](absl::string_view name) -> const Dialect* {
+    for (const Dialect* dialect : dialects) {
+      if (dialect->name() == name) return dialect;
+    }
+    return nullptr;
+  };
+  absl::StatusOr<Account> account = ChooseAccount(settings, common, find, "-tunnel");
+  const absl::Status status =
+      account.ok() ? Check(flags.options, account->url, dialects) : account.status();
   if (!status.ok()) {
     Diagnostics("chat-tunnel", surroundings.err).Error(status.message());
     *exit_code = kExitUsage;

@@ -4,9 +4,10 @@
 #define TOOLS_CHAT_TUNNEL_FLAGS_H_
 
 #include <optional>
+#include <vector>
 
 #include "absl/status/statusor.h"
-#include "libchat/client/url.h"
+#include "libchat/dialect/dialect.h"
 #include "tools/chat-tunnel/chat_tunnel.h"
 #include "tools/common/client_flags.h"
 #include "tools/common/diagnostics.h"
@@ -22,8 +23,10 @@ struct TunnelFlags {
   bool quiet = false;
 };
 
-// Reads it all. If the program has to end now, that was said, and *exit_code is set.
+// Reads it all; `dialects` are those that a server's URL may name. If the program has to end now,
+// that was said, and *exit_code is set.
 std::optional<TunnelFlags> ReadTunnelFlags(int argc, const char* const* argv,
+                                           const std::vector<const Dialect*>& dialects,
                                            const Surroundings& surroundings, ExitCode* exit_code);
 
 }  // namespace chat::tools

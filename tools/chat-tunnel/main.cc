@@ -8,6 +8,7 @@
 #include "absl/random/random.h"
 #include "asio/io_context.hpp"
 #include "asio/signal_set.hpp"
+#include "libchat/dialect/registry.h"
 #include "tools/chat-tunnel/chat_tunnel.h"
 #include "tools/chat-tunnel/flags.h"
 #include "tools/common/diagnostics.h"
@@ -31,7 +32,7 @@ int main(int argc, char** argv) {
   using namespace chat::tools;  // NOLINT: it is all about them
   ExitCode exit_code = kExitBug;
   std::optional<TunnelFlags> flags =
-      ReadTunnelFlags(argc, argv, Surroundings::OfThisProcess(), &exit_code);
+      ReadTunnelFlags(argc, argv, chat::AllDialects(), Surroundings::OfThisProcess(), &exit_code);
   if (!flags) return exit_code;
 
   std::signal(SIGPIPE, SIG_IGN);

@@ -20,6 +20,8 @@ namespace {
 // Bytes written to one connection before the others get their turn.
 constexpr size_t kWriteBudget = 256 * 1024;
 constexpr size_t kMaxPieces = 64;
+// Bytes read at once from one whose messages are counted by time.
+constexpr size_t kLimitedReadBudget = 4 * 1024;
 // How long a client may take to end its stream after the server has ended its own.
 constexpr absl::Duration kLinger = absl::Seconds(2);
 
@@ -94,13 +96,16 @@ ConnectionInfo Connection::Info() const {
 void Connection::AwaitInput() {
   if (awaits_input_ || gone()) return;
   awaits_input_ = true;
-  socket_.async_wait(asio::ip::tcp::socket::wait_read,
-                     [self = shared_from_this()](const asio::error_code& error) {
-                       self->awaits_input_ = false;
-                       if (self->gone()) return;
-                       if (error) return self->Destroy();
-                       self->OnInput();
-                     });
+  shard_.AtEndOfTurn([self = shared_from_this()] {
+    if (self->gone()) return;
+    self->socket_.async_wait(asio::ip::tcp::socket::wait_read,
+                             [self](const asio::error_code& error) {
+                               self->awaits_input_ = false;
+                               if (self->gone()) return;
+                               if (error) return self->Destroy();
+                               self->OnInput();
+                             });
+  });
 }
 
 void Connection::OnInput() {
@@ -121,7 +126,7 @@ void Connection::OnInput() {
 // idle connection owns no buffer.
 void Connection::Read() {
   const size_t left = unread_.size();
-  const size_t budget = static_cast<size_t>(shard_.limits().read_budget);
+  const size_t budget = ReadBudget();
   char* buffer = shard_.ReadBuffer(left + budget);
   std::memcpy(buffer, unread_.data(), left);
   const ssize_t n = ::recv(fd_, buffer + left, budget, MSG_DONTWAIT);
@@ -130,12 +135,18 @@ void Connection::Read() {
     return Destroy();
   }
   if (n == 0) {
-    input_ended_ = true;
+    input_ended_ = half_closed_ = true;
     return Finish();
   }
   bytes_in_ += static_cast<size_t>(n);
   shard_.hub().counters().Add(Counter::kBytesIn, static_cast<size_t>(n));
   Process({buffer, left + static_cast<size_t>(n)});
+}
+
+// What is read from one that has to wait for its rate stays here meanwhile: that must be little.
+size_t Connection::ReadBudget() const {
+  const size_t budget = static_cast<size_t>(shard_.limits().read_budget);
+  return rate_limited_ ? std::min(budget, kLimitedReadBudget) : budget;
 }
 
 void Connection::Process(absl::string_view in) {
@@ -144,7 +155,7 @@ void Connection::Process(absl::string_view in) {
   send_at_.reset();
   if (gone()) return;
   in.remove_prefix(step.consumed);
-  if (in.data() != unread_.data() || in.size() != unread_.size()) unread_ = std::string(in);
+  if (in.data() != unread_.data() || in.size() != unread_.size()) std::string(in).swap(unread_);
   switch (step.next) {
     case Next::kMore:
       if (!Throttled()) return AwaitInput();
@@ -168,7 +179,8 @@ void Connection::Process(absl::string_view in) {
 void Connection::ReadEarly() {
   const size_t limit = static_cast<size_t>(shard_.limits().early_bytes);
   if (unread_.size() >= limit) return;  // the rest stays in the kernel, and stops the sender
-  const size_t room = limit - unread_.size();
+  const size_t room =
+      std::min(limit - unread_.size(), static_cast<size_t>(shard_.limits().read_budget));
   char* buffer = shard_.ReadBuffer(room);
   const ssize_t n = ::recv(fd_, buffer, room, MSG_DONTWAIT);
   if (n < 0 && errno != EAGAIN && errno != EINTR) return Destroy();
@@ -193,18 +205,20 @@ void Connection::Discard() {
 
 size_t Connection::Write(const iovec* pieces, size_t count) {
   ssize_t n;
-  if (count == 1) {
-    n = ::send(fd_, pieces[0].iov_base, pieces[0].iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
-  } else {
-    msghdr message = {};
-    message.msg_iov = const_cast<iovec*>(pieces);
-    message.msg_iovlen = count;
-    n = ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  }
+  do {
+    if (count == 1) {
+      n = ::send(fd_, pieces[0].iov_base, pieces[0].iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } else {
+      msghdr message = {};
+      message.msg_iov = const_cast<iovec*>(pieces);
+      message.msg_iovlen = count;
+      n = ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+  } while (n < 0 && errno == EINTR);
   if (n >= 0) return static_cast<size_t>(n);
   if (errno == EAGAIN) {
     AwaitRoom();
-  } else if (errno != EINTR) {
+  } else {
     Destroy();
   }
   return 0;
@@ -248,14 +262,17 @@ void Connection::AwaitRoom() {
   blocked_ = true;
   progress_ = shard_.now();
   shard_.Blocked(*this);
-  socket_.async_wait(asio::ip::tcp::socket::wait_write,
-                     [self = shared_from_this()](const asio::error_code& error) {
-                       if (self->gone()) return;
-                       if (error) return self->Destroy();
-                       self->blocked_ = false;
-                       self->progress_ = self->shard_.now();
-                       self->Flush();
-                     });
+  shard_.AtEndOfTurn([self = shared_from_this()] {
+    if (self->gone()) return;
+    self->socket_.async_wait(asio::ip::tcp::socket::wait_write,
+                             [self](const asio::error_code& error) {
+                               if (self->gone()) return;
+                               if (error) return self->Destroy();
+                               self->blocked_ = false;
+                               self->progress_ = self->shard_.now();
+                               self->Flush();
+                             });
+  });
 }
 
 void Connection::MarkDirty() {
@@ -332,6 +349,9 @@ void Connection::Destroy() {
   LeaveHub();
   state_ = State::kGone;
   shard_.Unfollow(*this);
+  // At once, not with the last handler that still refers to this.
+  shard_.AddOwnBytes(-static_cast<int64_t>(out_.own_bytes()));
+  out_ = fanout::Outbox();
   asio::error_code ignored;
   socket_.close(ignored);
   shard_.Forget(*this);
@@ -359,17 +379,19 @@ void Connection::OnTime() {
 
 void Connection::OnMail(Mail& mail) {
   if (const Event* event = std::get_if<Event>(&mail.what)) {
-    if (state_ != State::kOpen) return;
+    if (state_ != State::kOpen && !(state_ == State::kDraining && half_closed_)) return;
     send_at_ = mail.at;
     const Next next = session_->OnEvent(*event);
+    FlushPublishes();
     send_at_.reset();
     if (next == Next::kClose) return Finish();
-    if (paused_ && next == Next::kMore) {
+    if (paused_ && next == Next::kMore && state_ == State::kOpen) {
       paused_ = false;
       Process(unread_);
     }
   } else if (const JoinRelay* join = std::get_if<JoinRelay>(&mail.what)) {
-    Join(*join);
+    if (state_ == State::kHalf) return Join(*join);
+    shard_.SendToRelay(*join, RelayEnd());  // it is about to end for another reason
   } else if (const Cut* cut = std::get_if<Cut>(&mail.what)) {
     CutOff(cut->reason, state_ == State::kHalf ? Counter::kRelaysCut : Counter::kCutKicked);
   }
@@ -380,6 +402,7 @@ void Connection::Join(const JoinRelay& join) {
   RelayEnd end;
   end.info = Info();
   end.info.state = ConnectionInfo::State::kRelay;
+  shard_.AddOwnBytes(-static_cast<int64_t>(out_.own_bytes()));
   end.due = out_.TakeAll(0);
   end.early = std::move(unread_);
   end.pass = std::move(pass_);
@@ -400,6 +423,7 @@ void Connection::Send(absl::string_view bytes) {
   shard_.AddOwnBytes(static_cast<int64_t>(bytes.size()));
   MarkDirty();
   if (static_cast<int64_t>(out_.own_bytes()) <= shard_.limits().private_queue) return;
+  if (private_queue_full_) return;
   private_queue_full_ = true;
   shard_.CallAt(shard_.now(), id_);
 }

@@ -96,8 +96,10 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
     kGone,
   };
 
+  // Both wait from the end of the turn on.
   void AwaitInput();
   void AwaitRoom();
+  size_t ReadBudget() const;
   void OnInput();
   void Read();
   void ReadEarly();
@@ -126,7 +128,8 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   bool logged_in_ = false;
   bool awaits_input_ = false;
   bool input_ended_ = false;
-  bool paused_ = false;  // by its session
+  bool half_closed_ = false;  // by its client, which still gets what was on its way to it
+  bool paused_ = false;       // by its session
   uint64_t bytes_out_ = 0;
   absl::Time progress_;
 

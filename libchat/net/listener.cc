@@ -99,8 +99,13 @@ void Listener::Close() {
 }
 
 void Listener::AwaitClients() {
-  acceptor_.async_wait(asio::ip::tcp::acceptor::wait_read, [this](const asio::error_code& error) {
-    if (!error) Accept();
+  home_.AtEndOfTurn([this] {
+    if (!acceptor_.is_open()) return;
+    acceptor_.async_wait(asio::ip::tcp::acceptor::wait_read, [this](const asio::error_code& error) {
+      if (!acceptor_.is_open()) return;
+      if (error) return Rest();
+      Accept();
+    });
   });
 }
 
@@ -152,14 +157,13 @@ void Listener::Admit(UniqueFd fd, const asio::ip::tcp::endpoint& from) {
     event.dialect = std::string(info_.dialect->name());
     event.detail = std::string(CounterName(refused));
     shared_.hub.events().Emit(std::move(event));
-    return home_.Refuse(asio::ip::tcp::socket(home_.context(), protocol, fd.release()), info_);
+    return home_.Refuse(std::move(fd), protocol, info_);
   }
   shared_.hub.counters().Add(Counter::kConnectionsAccepted);
   Shard* shard = shared_.shards[next_shard_].get();
   next_shard_ = (next_shard_ + 1) % static_cast<uint32_t>(shared_.shards.size());
   auto adopt = [this, shard, protocol, fd = std::move(fd), pass = *std::move(pass)]() mutable {
-    shard->Adopt(asio::ip::tcp::socket(shard->context(), protocol, fd.release()), info_,
-                 std::move(pass));
+    shard->Adopt(std::move(fd), protocol, info_, std::move(pass));
   };
   if (shard == &home_) {
     adopt();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "asio/post.hpp"
+#include "libchat/net/make_socket.h"
 #include "libchat/net/shard.h"
 
 namespace chat::net {
@@ -20,22 +21,20 @@ constexpr size_t kRunBudget = 1 << 20;
 // pump that finds room for a whole pipe needs fewer calls, and wakes the receiver less often.
 constexpr int kUnsent = 1 << 20;
 
-asio::ip::tcp::socket SocketOf(asio::io_context& context, int fd) {
-  asio::ip::tcp::socket socket(context);
+asio::ip::tcp::socket SocketOf(asio::io_context& context, UniqueFd fd) {
   sockaddr_storage address = {};
   socklen_t size = sizeof(address);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  asio::error_code ignored;
-  socket.assign(address.ss_family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), fd,
-                ignored);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsent, sizeof(kUnsent));
-  return socket;
+  ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsent, sizeof(kUnsent));
+  const auto v4 = asio::ip::tcp::v4();
+  return MakeSocket(context, address.ss_family == AF_INET6 ? asio::ip::tcp::v6() : v4,
+                    std::move(fd));
 }
 
 }  // namespace
 
 Relay::Side::Side(asio::io_context& context, RelayEnd given)
-    : socket(SocketOf(context, given.fd.release())), end(std::move(given)) {}
+    : socket(SocketOf(context, std::move(given.fd))), end(std::move(given)) {}
 
 Relay::Relay(Shard& shard, asio::io_context& context, uint64_t tunnel, RelayEnd first,
              RelayEnd second, std::shared_ptr<TunnelTraffic> traffic)
@@ -46,7 +45,9 @@ Relay::Relay(Shard& shard, asio::io_context& context, uint64_t tunnel, RelayEnd 
                   sides_[1].end.due + sides_[0].end.early),
              Pump(sides_[1].socket.native_handle(), sides_[0].socket.native_handle(), shard.pipes(),
                   sides_[0].end.due + sides_[1].end.early)},
-      traffic_(std::move(traffic)) {}
+      traffic_(std::move(traffic)) {
+  for (Side& side : sides_) std::string().swap(side.end.early);  // the pumps have it
+}
 
 void Relay::Start() {
   Run(0);
@@ -67,8 +68,9 @@ void Relay::Run(size_t from) {
     case Pump::Wait::kWritable:
       return AwaitThenRun(from, sides_[to].socket, asio::ip::tcp::socket::wait_write);
     case Pump::Wait::kAgain:
-      return asio::post(sides_[from].socket.get_executor(),
-                        [self = shared_from_this(), from] { self->Run(from); });
+      return shard_.AtEndOfTurn([self = shared_from_this(), from] {
+        asio::post(self->sides_[from].socket.get_executor(), [self, from] { self->Run(from); });
+      });
     case Pump::Wait::kDone:
       done_[from] = true;
       if (done_[to]) return End("both sides have ended");
@@ -80,8 +82,12 @@ void Relay::Run(size_t from) {
 
 void Relay::AwaitThenRun(size_t from, asio::ip::tcp::socket& socket,
                          asio::ip::tcp::socket::wait_type what) {
-  socket.async_wait(what, [self = shared_from_this(), from](const asio::error_code& error) {
-    if (!error) self->Run(from);
+  shard_.AtEndOfTurn([self = shared_from_this(), from, &socket, what] {
+    if (self->ended_) return;
+    socket.async_wait(what, [self, from](const asio::error_code& error) {
+      if (error) return self->Abort("cannot wait");  // not if it has ended
+      self->Run(from);
+    });
   });
 }
 
@@ -104,11 +110,16 @@ void Relay::Abort(absl::string_view why) {
 }
 
 void Relay::CloseAfter(absl::Duration grace) {
-  if (ended_) return;
+  // Nobody can put off an end that was asked for earlier.
+  const absl::Time at = shard_.now() + grace;
+  if (ended_ || at >= close_at_) return;
+  close_at_ = at;
   close_timer_ = std::make_unique<asio::steady_timer>(sides_[0].socket.get_executor());
   close_timer_->expires_after(absl::ToChronoNanoseconds(grace));
   close_timer_->async_wait([self = shared_from_this()](const asio::error_code& error) {
-    if (!error) self->End("closed");
+    if (error || self->ended_) return;
+    self->shard_.hub().counters().Add(Counter::kRelaysCut);
+    self->End("closed");
   });
 }
 

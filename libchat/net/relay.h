@@ -48,7 +48,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
   void Start();
   // Both ends see a reset.
   void Abort(absl::string_view why);
-  // Closes what is still open after `grace`.
+  // Closes what is still open after `grace`, or earlier if that was asked for before.
   void CloseAfter(absl::Duration grace);
 
   // The state of both ends, in the order in which they came.
@@ -59,7 +59,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
     Side(asio::io_context& context, RelayEnd end);
 
     asio::ip::tcp::socket socket;
-    RelayEnd end;  // its fd is the socket's from now on
+    RelayEnd end;  // its fd is the socket's from now on, and its early bytes a pump's
   };
 
   // Moves what side `from` has sent.
@@ -77,6 +77,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
   std::shared_ptr<TunnelTraffic> traffic_;
   std::array<bool, 2> done_ = {false, false};
   bool ended_ = false;
+  absl::Time close_at_ = absl::InfiniteFuture();
   std::unique_ptr<asio::steady_timer> close_timer_;
 };
 

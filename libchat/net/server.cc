@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -204,11 +205,16 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   std::vector<ListenerOptions> listeners = std::move(options.listeners);
   const std::vector<const Dialect*> dialects = options.dialects;
   const Limits limits = options.limits;
-  auto server = std::make_unique<ServerImpl>(std::move(options));
-  if (absl::Status status = server->Open(std::move(listeners), dialects, limits); !status.ok()) {
-    return status;
+  try {
+    auto server = std::make_unique<ServerImpl>(std::move(options));
+    if (absl::Status status = server->Open(std::move(listeners), dialects, limits); !status.ok()) {
+      return status;
+    }
+    return server;
+  } catch (const std::system_error& error) {  // no descriptor, no thread
+    return absl::ResourceExhaustedError(
+        absl::StrCat("cannot start the I/O threads: ", error.what()));
   }
-  return server;
 }
 
 }  // namespace chat::net

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "asio/post.hpp"
+#include "libchat/net/make_socket.h"
 
 namespace chat::net {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 // How often shard 0 lets the hub end what has waited too long, and each shard looks for clients
 // that make no progress.
 constexpr absl::Duration kCheckInterval = absl::Milliseconds(250);
-// From this share of limits.memory on the worst laggard is cut at each check.
+// From this share of limits.memory on the worst laggards are cut.
 constexpr double kMemoryHigh = 0.90;
 
 thread_local const Shard* current_shard = nullptr;
@@ -81,6 +82,7 @@ void Shard::Turn() {
   DeliverMail();
   FlushAll();
   CutLaggards();
+  BeginWaits();
   ForgetGone();
   ArmTimer();
   if (bytes_out_ != 0) {
@@ -91,7 +93,10 @@ void Shard::Turn() {
 
 // ---- Connections ----
 
-void Shard::Adopt(asio::ip::tcp::socket socket, const ListenerInfo& listener, Door::Pass pass) {
+void Shard::Adopt(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& listener,
+                  Door::Pass pass) {
+  asio::ip::tcp::socket socket = MakeSocket(context_, protocol, std::move(fd));
+  if (!socket.is_open()) return shared_.hub.counters().Add(Counter::kAcceptNoDescriptors);
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<uint32_t>(slots_.size()));
     slots_.emplace_back();
@@ -106,9 +111,13 @@ void Shard::Adopt(asio::ip::tcp::socket socket, const ListenerInfo& listener, Do
   slots_[slot].connection =
       std::make_shared<Connection>(*this, id, std::move(socket), listener, std::move(pass));
   slots_[slot].connection->Start();
+  // It was accepted before the listeners were closed.
+  if (draining_) slots_[slot].connection->CutOff(Farewell::kShutdown, Counter::kCutShutdown);
 }
 
-void Shard::Refuse(asio::ip::tcp::socket socket, const ListenerInfo& listener) {
+void Shard::Refuse(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& listener) {
+  asio::ip::tcp::socket socket = MakeSocket(context_, protocol, std::move(fd));
+  if (!socket.is_open()) return;
   std::make_shared<Connection>(*this, SessionId(), std::move(socket), listener, Door::Pass())
       ->TurnAway();
 }
@@ -204,9 +213,8 @@ void Shard::CutLaggards() {
     next_check_ = now() + kCheckInterval;
     if (index_ == 0) shared_.hub.Tick();
   }
-  if (blocked_.empty() || !(grown || time)) return;
+  if (blocked_.empty() || !(grown || time || MemoryUse() > kMemoryHigh)) return;
   std::vector<SessionId> still;
-  Connection* worst = nullptr;
   for (SessionId id : blocked_) {
     Connection* connection = Find(id);
     if (connection == nullptr || connection->gone() || !connection->blocked()) continue;
@@ -217,15 +225,34 @@ void Shard::CutLaggards() {
       connection->CutOff(Farewell::kSlowConsumer, Counter::kCutStall);
     } else {
       still.push_back(id);
-      if (worst == nullptr || backlog > static_cast<int64_t>(worst->backlog())) worst = connection;
     }
-  }
-  if (worst != nullptr && MemoryUse() > kMemoryHigh) {
-    worst->CutOff(Farewell::kSlowConsumer, Counter::kCutMemory);
   }
   std::sort(still.begin(), still.end());
   still.erase(std::unique(still.begin(), still.end()), still.end());
   blocked_.swap(still);
+  if (MemoryUse() > kMemoryHigh) CutForMemory(blocked_);
+}
+
+// The worst first, as many as it takes.
+void Shard::CutForMemory(std::vector<SessionId> blocked) {
+  const auto backlog = [this](SessionId id) {
+    const Connection* connection = Find(id);
+    return connection->gone() ? 0 : connection->backlog();
+  };
+  std::sort(blocked.begin(), blocked.end(),
+            [&](SessionId a, SessionId b) { return backlog(a) > backlog(b); });
+  for (SessionId id : blocked) {
+    if (backlog(id) == 0 || MemoryUse() <= kMemoryHigh) return;
+    Find(id)->CutOff(Farewell::kSlowConsumer, Counter::kCutMemory);
+  }
+}
+
+void Shard::BeginWaits() {
+  for (size_t i = 0; i < at_end_.size(); ++i) {
+    absl::AnyInvocable<void()> task = std::move(at_end_[i]);
+    task();
+  }
+  at_end_.clear();
 }
 
 void Shard::CallAt(absl::Time when, SessionId connection) {
@@ -262,6 +289,7 @@ char* Shard::ReadBuffer(size_t size) {
 }
 
 void Shard::Drain() {
+  draining_ = true;
   for (const Slot& slot : slots_) {
     if (slot.connection != nullptr) {
       slot.connection->CutOff(Farewell::kShutdown, Counter::kCutShutdown);

@@ -30,6 +30,7 @@
 #include "libchat/net/listener_info.h"
 #include "libchat/net/relay.h"
 #include "libchat/net/server.h"
+#include "libchat/net/unique_fd.h"
 #include "libchat/pump/pipe_pool.h"
 
 namespace chat::net {
@@ -49,8 +50,9 @@ struct Shared {
 // Connections belong to one shard for good, but for relays, which move to where they meet.
 //
 // Each turn: the handlers that are ready run, mail is delivered, then everything that is due is
-// written, so one write carries whatever came meanwhile. A shard that has nothing to do tells the
-// hub that it sleeps, and is woken only then.
+// written, so one write carries whatever came meanwhile. What has had its go waits for its socket
+// again only then (AtEndOfTurn), so no client's haste can make a turn endless. A shard that has
+// nothing to do tells the hub that it sleeps, and is woken only then.
 //
 // Thread safety: Post and Stop may be called from any thread; everything else is called on the
 // shard's own.
@@ -83,13 +85,16 @@ class Shard {
 
   void SetLimits(const Limits& limits) { limits_ = limits; }
   // Takes over an accepted connection.
-  void Adopt(asio::ip::tcp::socket socket, const ListenerInfo& listener, Door::Pass pass);
+  void Adopt(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& listener, Door::Pass pass);
   // Says the dialect's last words to a connection that may not come in.
-  void Refuse(asio::ip::tcp::socket socket, const ListenerInfo& listener);
+  void Refuse(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& listener);
   // All clients are told, and their connections end (limits.drain).
   void Drain();
 
-  // ---- For its connections and relays ----
+  // ---- For its connections, relays and listeners ----
+  // Runs `task` once everything that is due was written in this turn: where to begin a wait whose
+  // end may be there already.
+  void AtEndOfTurn(absl::AnyInvocable<void()> task) { at_end_.push_back(std::move(task)); }
   // Scratch of at least `size` bytes, shared by all: valid until the next call.
   char* ReadBuffer(size_t size);
   std::vector<Text>& publishes() { return publishes_; }
@@ -127,6 +132,8 @@ class Shard {
   void DeliverMail();
   void FlushAll();
   void CutLaggards();
+  void CutForMemory(std::vector<SessionId> blocked);
+  void BeginWaits();
   void CallOnTime();
   void ArmTimer();
   void ForgetGone();
@@ -141,6 +148,7 @@ class Shard {
   asio::io_context context_;
   std::thread thread_;
   bool stopped_ = false;
+  bool draining_ = false;
   mutable absl::Time now_ = absl::InfinitePast();  // not read yet in this turn
 
   std::vector<Slot> slots_;
@@ -149,6 +157,7 @@ class Shard {
   std::vector<std::shared_ptr<Connection>> dirty_;
   std::vector<SessionId> blocked_;  // some may not be any more
   std::vector<SessionId> gone_;
+  std::vector<absl::AnyInvocable<void()>> at_end_;
   uint64_t bytes_out_ = 0;         // of this turn
   std::vector<uint64_t> seen_;     // the head of each log that was flushed
   std::vector<uint64_t> checked_;  // the head of each log when laggards were last looked for

@@ -22,9 +22,11 @@ class TokenBucket {
     at_ = now;
     return tokens_ < 1;
   }
-  // When it is not exhausted any more.
+  // When it is not exhausted any more. Never too early by a rounding: who comes then would have to
+  // come again, at the same time.
   absl::Time ReadyAt() const {
-    return tokens_ >= 1 ? at_ : at_ + absl::Seconds((1 - tokens_) / rate_);
+    if (tokens_ >= 1) return at_;
+    return at_ + absl::Seconds((1 - tokens_) / rate_) + absl::Nanoseconds(1);
   }
 
  private:

@@ -1,0 +1,79 @@
+// A client made of one socket, for tests of the server: it sends and receives bytes as they are.
+
+#ifndef LIBCHAT_NET_TEST_CLIENT_H_
+#define LIBCHAT_NET_TEST_CLIENT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+
+namespace chat::net {
+
+// No wait in these tests takes longer, unless something hangs.
+inline constexpr int kHangGuardSeconds = 60;
+
+// Waits until `condition` holds; false, and a failure of the test, if it does not within the hang
+// guard. For what can only be looked at.
+bool Await(const std::function<bool()>& condition, absl::string_view what);
+
+// How a stream has ended.
+enum class StreamEnd : uint8_t {
+  kNone,   // not yet, within the hang guard: a failure of the test
+  kClean,  // after everything that was sent
+  kReset,
+};
+
+// Thread safety: none. The methods that send may be called while another thread receives.
+class TestClient {
+ public:
+  TestClient() = default;
+  // Connects to `port` of 127.0.0.1; `from` is the client's own address. `receive_buffer`: the
+  // kernel's, in bytes; 0: as it comes.
+  explicit TestClient(uint16_t port, const char* from = "127.0.0.1", int receive_buffer = 0);
+  TestClient(TestClient&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), unread_(std::move(other.unread_)) {}
+  TestClient& operator=(TestClient&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    std::swap(unread_, other.unread_);
+    return *this;
+  }
+  ~TestClient() { Close(); }
+
+  int fd() const { return fd_; }
+
+  // Sends all of it. False if the other side has closed.
+  bool Send(absl::string_view bytes);
+  // Sends what the kernel takes at once, and says how much that was.
+  size_t SendSome(absl::string_view bytes);
+  // Ends its own stream; it still receives.
+  void HalfClose();
+  void Close();
+  // Closes with a reset.
+  void Reset();
+
+  // The next `size` bytes; less if the stream ends before them.
+  std::string Receive(size_t size);
+  // Whether the next bytes are `bytes`. If not, says what came instead.
+  bool Expect(absl::string_view bytes);
+  // Everything up to the end, which goes to `*end`.
+  std::string ReceiveAll(StreamEnd* end);
+  // As ReceiveAll, for those who do not need the bytes.
+  StreamEnd AwaitEnd();
+  // True if something (or the end) can be received at once.
+  bool Readable() const;
+
+ private:
+  // Receives a piece into unread_.
+  StreamEnd Fill();
+
+  int fd_ = -1;
+  std::string unread_;
+};
+
+}  // namespace chat::net
+
+#endif  // LIBCHAT_NET_TEST_CLIENT_H_

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "grpc/grpc.h"
 #include "grpcpp/grpcpp.h"
 #include "proto/chat/admin/v1/admin.grpc.pb.h"
 #include "proto/grpc/health/v1/health.grpc.pb.h"
@@ -171,6 +172,8 @@ class GrpcAdminClient final : public AdminClient {
 absl::StatusOr<std::unique_ptr<AdminClient>> AdminClient::Open(const std::string& socket,
                                                                absl::Duration timeout) {
   if (absl::Status status = CheckSocket(socket); !status.ok()) return status;
+  // Never shut down: with bytes left that the server does not read, that could take ten seconds.
+  grpc_init();
   return std::make_unique<GrpcAdminClient>(socket, timeout);
 }
 

@@ -33,7 +33,8 @@ void AddText(CLI::App& app, const std::string& name, std::optional<std::string>&
              const std::string& type, const std::string& help) {
   app.add_option_function<std::string>(
          name, [&text](const std::string& given) { text = given; }, help)
-      ->type_name(type);
+      ->type_name(type)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 
 void SetLogLevel(chat::tools::Flags& flags, const char* level) {
@@ -49,7 +50,9 @@ int main(int argc, char** argv) {
   CLI::App app(kDescription, "chatd");
   app.footer(kFooter);
   app.set_version_flag("-V,--version", std::string("chatd ") + chat::tools::kVersion);
-  app.add_option("--config", flags.config, "the config file")->type_name("FILE");
+  app.add_option("--config", flags.config, "the config file")
+      ->type_name("FILE")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("--listen", flags.settings.listen,
                  "where to listen: SCHEME://ADDRESS[:PORT][?OPTION=VALUE]; may be repeated")
       ->type_name("URL")

@@ -5,14 +5,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <fstream>
 #include <functional>
 #include <memory>
-#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -52,11 +51,17 @@ ExitCode CodeOfStart(const absl::Status& status) {
 
 // NotFound, naming the file, if it cannot be read.
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  if (file) text << file.rdbuf();
-  if (!file || !text) return absl::NotFoundError(absl::StrCat("cannot read ", path));
-  return text.str();
+  const auto close = [](FILE* file) { fclose(file); };
+  const std::unique_ptr<FILE, decltype(close)> file(fopen(path.c_str(), "re"), close);
+  std::string text;
+  char buffer[4096];
+  while (file != nullptr) {
+    const size_t size = fread(buffer, 1, sizeof(buffer), file.get());
+    if (ferror(file.get()) != 0) break;
+    if (size == 0) return text;
+    text.append(buffer, size);
+  }
+  return absl::NotFoundError(absl::StrCat("cannot read ", path, ": ", strerror(errno)));
 }
 
 absl::StatusOr<ServerSettings> CurrentSettings(const Flags& flags) {

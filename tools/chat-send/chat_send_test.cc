@@ -89,7 +89,7 @@ TEST(ChatSend, EndsOnlyWithTheLastConfirmation) {
   ChatServer server;
   Process sender(Send(server, {"-v", "--ack-timeout=300ms"}));
   sender.WaitForText(2, "logged in");
-  server.process().Signal(SIGSTOP);  // it takes everything and answers nothing
+  server.process().Stop();  // it takes everything and answers nothing
   sender.Write("one\ntwo\n");
   EXPECT_EQ(sender.Wait(), 75);
   EXPECT_THAT(sender.Stderr(), HasSubstr("sent 2, confirmed 0, first unconfirmed is line 1: "
@@ -240,7 +240,7 @@ TEST(ChatSend, ReconnectSendsAgainWhatWasNotConfirmed) {
   ChatServer server;
   Process sender(Send(server, {"-v", "-u", "ann", "--reconnect=forever"}));
   sender.WaitForText(2, "logged in");
-  server.process().Signal(SIGSTOP);
+  server.process().Stop();
   sender.Write("unanswered\n");
   server.Restart();
   // Sent by now or not: it has to arrive either way.

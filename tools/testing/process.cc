@@ -213,6 +213,13 @@ void Process::Signal(int signal) {
   if (!exited_) ::kill(-pid_, signal);
 }
 
+void Process::Stop() {
+  Signal(SIGSTOP);
+  siginfo_t info;
+  while (::waitid(P_PID, pid_, &info, WSTOPPED | WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+  }
+}
+
 bool Process::Write(absl::string_view bytes) {
   // A test that writes to a process that has gone wants to know, not to die.
   ::signal(SIGPIPE, SIG_IGN);

@@ -92,6 +92,9 @@ class Process {
   std::string WaitForLines(int fd, size_t count);
 
   void Signal(int signal);
+  // Sends SIGSTOP and returns when all its threads stand still. (A signal to go on, or its death,
+  // is Signal's.)
+  void Stop();
 
   // Closes the standard input and waits until the process has ended and all that it wrote was
   // read. Returns its exit code, or 128 + n if signal n has killed it, as a shell says it.

@@ -42,6 +42,16 @@ TEST(Process, SaysSignalsAsAShellDoes) {
   EXPECT_FALSE(cat.Write("x"));
 }
 
+TEST(Process, StandsStillUntilItGoesOn) {
+  Process cat({"/bin/cat"});
+  cat.Stop();
+  cat.Write("while it stood\n");
+  EXPECT_EQ(cat.Stdout(), "");
+  cat.Signal(SIGCONT);
+  cat.WaitForLines(1, 1);
+  EXPECT_EQ(cat.Wait(), 0);
+}
+
 TEST(Process, CollectsMoreDescriptors) {
   ProcessOptions options;
   options.outputs = {3, 7};

@@ -20,6 +20,7 @@
 #include "asio/use_awaitable.hpp"
 #include "asio/write.hpp"
 #include "libchat/client/signal.h"
+#include "libchat/client/tls.h"
 
 namespace chat::client {
 namespace {
@@ -62,6 +63,13 @@ class ReadBuffer {
     return asio::buffer(bytes_.data() + end_, kReadBytes);
   }
   void Commit(size_t n) { end_ += n; }
+  void Append(absl::string_view bytes) {
+    while (!bytes.empty()) {
+      const size_t n = asio::buffer_copy(Prepare(), asio::buffer(bytes.data(), bytes.size()));
+      Commit(n);
+      bytes.remove_prefix(n);
+    }
+  }
   void Consume(size_t n) { begin_ += n; }
 
  private:
@@ -105,6 +113,12 @@ class Client::Connection final : public ClientHost,
   std::optional<absl::Status> TakeLoginAnswer();
   // Reads once and hands the session what came.
   asio::awaitable<absl::Status> ReadSome();
+  // Reads once into in_, through TLS if there is any (which may yield nothing yet).
+  asio::awaitable<absl::Status> Read();
+  asio::awaitable<absl::Status> ReadTls();
+  absl::Status Decrypt(absl::string_view bytes);
+  asio::awaitable<absl::Status> Handshake();
+  asio::awaitable<absl::Status> Drain();
   void Flush();
   void OnWritten(asio::error_code error);
   absl::Status Broken(const asio::error_code& error);
@@ -123,6 +137,7 @@ class Client::Connection final : public ClientHost,
   const ClientOptions options_;
   tcp::resolver resolver_;
   tcp::socket socket_;
+  std::unique_ptr<Tls> tls_;  // null without TLS
   asio::steady_timer deadline_;
   bool timed_out_ = false;
   bool closed_ = false;
@@ -137,6 +152,7 @@ class Client::Connection final : public ClientHost,
 
   // In.
   ReadBuffer in_;
+  std::vector<char> encrypted_;  // what TLS reads into
   Next next_ = Next::kMore;
   std::vector<ClientEvent> events_;
 
@@ -189,7 +205,31 @@ asio::awaitable<absl::Status> Client::Connection::Connect() {
   if (error) co_return absl::UnavailableError(absl::StrCat(what, error.message()));
   socket_.set_option(tcp::no_delay(true), error);
   SetKeepalive(socket_.native_handle());
-  co_return absl::OkStatus();
+  absl::Status status;
+  if (url_.tls) status = co_await Handshake();
+  if (timed_out_) {
+    co_return absl::UnavailableError(
+        absl::StrCat(what, "no TLS within ", absl::FormatDuration(options_.connect_timeout)));
+  }
+  co_return status;
+}
+
+asio::awaitable<absl::Status> Client::Connection::Handshake() {
+  absl::StatusOr<std::unique_ptr<Tls>> tls = Tls::Create(url_.host, options_.tls_ca);
+  if (!tls.ok()) co_return tls.status();
+  tls_ = *std::move(tls);
+  for (;;) {
+    const absl::Status status = tls_->Handshake();
+    Flush();  // an alert, too
+    if (!status.ok()) {
+      (void)co_await Drain();
+      co_return status;
+    }
+    // Receives once more after the end of the handshake: data may have come right behind it.
+    const bool established = tls_->established();
+    const absl::Status read = established ? Decrypt({}) : co_await Read();
+    if (established || !read.ok()) co_return read;
+  }
 }
 
 std::optional<absl::Status> Client::Connection::TakeLoginAnswer() {
@@ -224,6 +264,7 @@ asio::awaitable<absl::Status> Client::Connection::Login(std::string name) {
 }
 
 asio::awaitable<absl::StatusOr<Relay>> Client::Connection::OpenRelay(int64_t connect_id) {
+  if (url_.tls) co_return absl::UnimplementedError("no private connections over TLS");
   if (absl::Status status = session_->PresentTicket(connect_id); !status.ok()) co_return status;
   while (next_ != Next::kRelay) {
     if (absl::Status status = co_await ReadSome(); !status.ok()) co_return status;
@@ -239,15 +280,41 @@ asio::awaitable<absl::StatusOr<Relay>> Client::Connection::OpenRelay(int64_t con
 asio::awaitable<absl::Status> Client::Connection::ReadSome() {
   if (next_ == Next::kClose) co_return absl::DataLossError("the server broke the protocol");
   if (in_.full()) co_return absl::DataLossError("the server sent a packet that does not end");
+  if (absl::Status status = co_await Read(); !status.ok()) co_return status;
+  const Step step = session_->OnBytes(in_.unconsumed());
+  in_.Consume(step.consumed);
+  next_ = step.next;
+  co_return absl::OkStatus();
+}
+
+asio::awaitable<absl::Status> Client::Connection::Read() {
+  if (tls_ != nullptr) co_return co_await ReadTls();
   asio::error_code error;
   const size_t n = co_await socket_.async_read_some(
       in_.Prepare(), asio::redirect_error(asio::use_awaitable, error));
   if (error) co_return Broken(error);
   in_.Commit(n);
-  const Step step = session_->OnBytes(in_.unconsumed());
-  in_.Consume(step.consumed);
-  next_ = step.next;
   co_return absl::OkStatus();
+}
+
+asio::awaitable<absl::Status> Client::Connection::ReadTls() {
+  if (tls_->peer_ended()) co_return Broken(asio::error::eof);
+  encrypted_.resize(kReadBytes);
+  asio::error_code error;
+  const size_t n = co_await socket_.async_read_some(
+      asio::buffer(encrypted_), asio::redirect_error(asio::use_awaitable, error));
+  // The server has not said so itself: somebody may have cut the connection.
+  if (error == asio::error::eof) error = asio::error::connection_aborted;
+  if (error) co_return Broken(error);
+  co_return Decrypt(absl::string_view(encrypted_.data(), n));
+}
+
+absl::Status Client::Connection::Decrypt(absl::string_view bytes) {
+  std::string plain;
+  const absl::Status status = tls_->Receive(bytes, &plain);
+  in_.Append(plain);
+  Flush();  // TLS may have something to say itself
+  return status;
 }
 
 asio::awaitable<absl::StatusOr<std::vector<ClientEvent>>> Client::Connection::Receive() {
@@ -268,9 +335,16 @@ void Client::Connection::Send(absl::string_view bytes) {
 }
 
 void Client::Connection::Flush() {
-  if (write_under_way_ || queued_.empty() || closed_) return;
+  if (write_under_way_ || closed_) return;
+  if (tls_ != nullptr) {
+    tls_->Send(queued_);
+    queued_.clear();
+    writing_ = tls_->TakeOutput();
+  } else {
+    writing_.swap(queued_);
+  }
+  if (writing_.empty()) return;
   write_under_way_ = true;
-  writing_.swap(queued_);
   asio::async_write(
       socket_, asio::buffer(writing_),
       [self = shared_from_this()](asio::error_code error, size_t) { self->OnWritten(error); });
@@ -293,11 +367,21 @@ asio::awaitable<absl::Status> Client::Connection::WaitForRoom() {
   co_return write_status_;
 }
 
-asio::awaitable<absl::Status> Client::Connection::FinishSending() {
+asio::awaitable<absl::Status> Client::Connection::Drain() {
   while (write_status_.ok() && !closed_ && (!queued_.empty() || write_under_way_)) {
     co_await written_.Wait();
   }
-  if (!write_status_.ok()) co_return write_status_;
+  co_return write_status_;
+}
+
+asio::awaitable<absl::Status> Client::Connection::FinishSending() {
+  absl::Status status = co_await Drain();
+  if (status.ok() && tls_ != nullptr) {
+    tls_->End();
+    Flush();
+    status = co_await Drain();
+  }
+  if (!status.ok()) co_return status;
   asio::error_code error;
   socket_.shutdown(tcp::socket::shutdown_send, error);
   if (error) co_return Broken(error);

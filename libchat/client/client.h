@@ -26,6 +26,8 @@ struct ClientOptions {
   absl::Duration connect_timeout = absl::Seconds(10);
   // WaitForRoom waits while this many bytes or more are queued for the server.
   size_t write_buffer = 256 * 1024;
+  // With TLS: the PEM file of certificates to trust. Empty: those that this system trusts.
+  std::string tls_ca;
 };
 
 // What remains of a connection that became half of a relay.
@@ -39,7 +41,8 @@ struct Relay {
 //   kOutOfRange        the server closed the connection cleanly: no more events will come
 //   kDataLoss          the server broke the protocol
 //   kAlreadyExists     login refused, but another name is worth a try on this connection
-//   kPermissionDenied  login refused
+//   kPermissionDenied  login refused, or the server has not proved who it is (TLS)
+//   kInvalidArgument   something that this dialect cannot say; or an unusable tls_ca
 //   kDeadlineExceeded  the server did not answer the login in time
 //
 // Thread safety: none. A Client lives on its executor's one thread, and outlives the coroutines
@@ -63,7 +66,7 @@ class Client {
   asio::awaitable<absl::Status> Login(std::string name);
 
   // Instead of Login, as the only call: presents `connect_id` and waits, without a limit, for the
-  // other half. Nothing else may be called afterwards.
+  // other half. Nothing else may be called afterwards. Not over TLS (kUnimplemented).
   asio::awaitable<absl::StatusOr<Relay>> OpenRelay(int64_t connect_id);
 
   // To speak with, after Login. A call queues its bytes, which are written as soon as the caller

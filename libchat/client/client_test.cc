@@ -1,26 +1,20 @@
 #include "libchat/client/client.h"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "asio/co_spawn.hpp"
 #include "asio/io_context.hpp"
 #include "asio/post.hpp"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "libchat/client/scripted_server.h"
 #include "libchat/client/toy_dialect.h"
 
 namespace chat::client {
@@ -28,70 +22,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// A listening socket on a free port of 127.0.0.1, and a thread that serves one connection with a
-// script of blocking calls.
-class ScriptedServer {
- public:
-  using Script = std::function<void(int fd)>;
-
-  explicit ScriptedServer(Script script) : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::listen(listener_, 1), 0);
-    EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this, script = std::move(script)] {
-      const int fd = ::accept(listener_, nullptr, nullptr);
-      if (fd < 0) return;
-      script(fd);
-      ::close(fd);
-    });
-  }
-  ~ScriptedServer() {
-    ::shutdown(listener_, SHUT_RDWR);  // ends an accept that nobody will answer
-    thread_.join();
-    ::close(listener_);
-  }
-
-  ServerUrl url() const {
-    return *ParseServerUrl(absl::StrCat("toy://127.0.0.1:", port_), FindToy);
-  }
-
- private:
-  const int listener_;
-  uint16_t port_ = 0;
-  std::thread thread_;
-};
-
-void Put(int fd, absl::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (n <= 0) return;
-    bytes.remove_prefix(n);
-  }
-}
-
-// Up to and with the next newline; what came before the end if there is none.
-std::string GetLine(int fd) {
-  std::string line;
-  for (char c; !absl::EndsWith(line, "\n") && ::read(fd, &c, 1) == 1;) line += c;
-  return line;
-}
-
-// Runs a coroutine to its end.
-template <class T>
-T Await(asio::io_context& io, asio::awaitable<T> coroutine) {
-  std::optional<T> result;
-  asio::co_spawn(io, std::move(coroutine), [&result](std::exception_ptr thrown, T value) {
-    if (thrown) std::rethrow_exception(thrown);
-    result = std::move(value);
-  });
-  io.restart();
-  while (!result.has_value()) io.run_one();
-  return *std::move(result);
+ServerUrl UrlOf(const ScriptedServer& server) {
+  return *ParseServerUrl(absl::StrCat("toy://127.0.0.1:", server.port()), FindToy);
 }
 
 ClientOptions SmallBuffer() {
@@ -120,7 +52,7 @@ TEST(Client, LogsInUnderTheNameGiven) {
       GetLine(fd);
     });
     asio::io_context io;
-    Client client(io.get_executor(), server.url());
+    Client client(io.get_executor(), UrlOf(server));
     EXPECT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
   }
   EXPECT_EQ(login, "LOGIN ann\n");
@@ -135,7 +67,7 @@ TEST(Client, TriesAnotherNameOnTheSameConnection) {
     GetLine(fd);
   });
   asio::io_context io;
-  Client client(io.get_executor(), server.url());
+  Client client(io.get_executor(), UrlOf(server));
   EXPECT_EQ(LogIn(io, client, "ann").code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(Await(io, client.Login("ann2")), absl::OkStatus());
 }
@@ -146,7 +78,7 @@ TEST(Client, SaysThatALoginIsRefusedForGood) {
     Put(fd, "NO\n");
   });
   asio::io_context io;
-  Client client(io.get_executor(), server.url());
+  Client client(io.get_executor(), UrlOf(server));
   EXPECT_EQ(LogIn(io, client, "ann").code(), absl::StatusCode::kPermissionDenied);
 }
 
@@ -156,7 +88,7 @@ TEST(Client, GivesUpWaitingForALogin) {
     GetLine(fd);  // says nothing until the client has gone
   });
   asio::io_context io;
-  Client client(io.get_executor(), server.url(), Impatient());
+  Client client(io.get_executor(), UrlOf(server), Impatient());
   EXPECT_EQ(LogIn(io, client, "ann").code(), absl::StatusCode::kDeadlineExceeded);
 }
 
@@ -164,7 +96,7 @@ TEST(Client, SaysWhatItCouldNotReach) {
   ServerUrl url;
   {
     ScriptedServer gone([](int) {});
-    url = gone.url();
+    url = UrlOf(gone);
   }
   asio::io_context io;
   Client client(io.get_executor(), url);
@@ -181,7 +113,7 @@ TEST(Client, KeepsWhatComesWithTheLogin) {
     GetLine(fd);
   });
   asio::io_context io;
-  Client client(io.get_executor(), server.url());
+  Client client(io.get_executor(), UrlOf(server));
   ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
   std::vector<std::string> bodies;
   while (bodies.size() < 2) {
@@ -198,7 +130,7 @@ TEST(Client, HandsOutEventsBeforeTheEnd) {
     Put(fd, "OK\nMSG bob last words\n");
   });
   asio::io_context io;
-  Client client(io.get_executor(), server.url());
+  Client client(io.get_executor(), UrlOf(server));
   ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
   const auto events = Await(io, client.Receive());
   ASSERT_TRUE(events.ok()) << events.status();
@@ -214,7 +146,7 @@ TEST(Client, TellsAResetFromACleanEnd) {
     ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
   });
   asio::io_context io;
-  Client client(io.get_executor(), server.url());
+  Client client(io.get_executor(), UrlOf(server));
   ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
   EXPECT_EQ(Await(io, client.Receive()).status().code(), absl::StatusCode::kUnavailable);
 }
@@ -226,7 +158,7 @@ TEST(Client, SaysThatTheServerBrokeTheProtocol) {
     GetLine(fd);
   });
   asio::io_context io;
-  Client client(io.get_executor(), server.url());
+  Client client(io.get_executor(), UrlOf(server));
   ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
   EXPECT_EQ(Await(io, client.Receive()).status().code(), absl::StatusCode::kDataLoss);
 }
@@ -238,7 +170,7 @@ TEST(Client, RefusesAPacketThatDoesNotEnd) {
     Put(fd, std::string(1 << 20, 'x'));
   });
   asio::io_context io;
-  Client client(io.get_executor(), server.url());
+  Client client(io.get_executor(), UrlOf(server));
   ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
   EXPECT_EQ(Await(io, client.Receive()).status().code(), absl::StatusCode::kDataLoss);
 }
@@ -266,7 +198,7 @@ TEST(Client, DeliversEverythingBeforeItsHalfCloseAndStillReceives) {
     Put(fd, absl::StrCat("MSG bob ", lines, "\n"));
   });
   asio::io_context io;
-  Client client(io.get_executor(), server.url(), SmallBuffer());
+  Client client(io.get_executor(), UrlOf(server), SmallBuffer());
   ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
   EXPECT_EQ(Await(io, SendMany(client, kCount, body)), absl::OkStatus());
   const auto events = Await(io, client.Receive());
@@ -282,7 +214,7 @@ TEST(Client, ASenderWithoutRoomLearnsThatTheConnectionBroke) {
     GetLine(fd);  // and no more: what the client has sent after it makes this close a reset
   });
   asio::io_context io;
-  Client client(io.get_executor(), server.url(), SmallBuffer());
+  Client client(io.get_executor(), UrlOf(server), SmallBuffer());
   ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
   EXPECT_EQ(Await(io, SendMany(client, 1 << 20, std::string(1000, 'x'))).code(),
             absl::StatusCode::kUnavailable);
@@ -296,7 +228,7 @@ TEST(Client, BecomesARelayWithTheBytesThatCameBehind) {
     Put(fd, "late\n");
   });
   asio::io_context io;
-  auto client = std::make_unique<Client>(io.get_executor(), server.url());
+  auto client = std::make_unique<Client>(io.get_executor(), UrlOf(server));
   ASSERT_EQ(Await(io, client->Connect()), absl::OkStatus());
   absl::StatusOr<Relay> relay = Await(io, client->OpenRelay(17));
   client.reset();  // the socket is not its own any more
@@ -313,7 +245,7 @@ TEST(Client, BecomesARelayWithTheBytesThatCameBehind) {
 TEST(Client, ATicketThatIsRefusedIsACleanEnd) {
   ScriptedServer server([](int fd) { GetLine(fd); });
   asio::io_context io;
-  Client client(io.get_executor(), server.url());
+  Client client(io.get_executor(), UrlOf(server));
   ASSERT_EQ(Await(io, client.Connect()), absl::OkStatus());
   EXPECT_EQ(Await(io, client.OpenRelay(17)).status().code(), absl::StatusCode::kOutOfRange);
 }
@@ -325,7 +257,7 @@ TEST(Client, CloseEndsAWaitingReceive) {
     GetLine(fd);
   });
   asio::io_context io;
-  Client client(io.get_executor(), server.url());
+  Client client(io.get_executor(), UrlOf(server));
   ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
   asio::post(io, [&client] { client.Close(); });
   EXPECT_EQ(Await(io, client.Receive()).status().code(), absl::StatusCode::kUnavailable);

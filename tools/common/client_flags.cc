@@ -48,6 +48,9 @@ void AddClientFlags(Settings& settings, ClientFlags* flags) {
                    if (policy.ok()) flags->reconnect = *policy;
                    return policy.status();
                  });
+  settings.Text("--tls-ca", "FILE",
+                "With +tls: trust the certificates in this PEM file instead of the system's",
+                &flags->tls_ca);
   settings.Flag("-v,--verbose", "Say on stderr what happens", &flags->verbose);
   settings.Flag("-q,--quiet", "Say nothing on stderr but why it failed", &flags->quiet);
 }
@@ -72,6 +75,7 @@ absl::StatusOr<Account> ChooseAccount(const Settings& settings, const ClientFlag
   account.login = ChooseName(settings, flags, *url, suffix);
   account.url = *std::move(url);
   account.options.connect_timeout = flags.connect_timeout;
+  account.options.tls_ca = flags.tls_ca;
   return account;
 }
 

@@ -23,11 +23,12 @@ struct ClientFlags {
   std::string user;
   absl::Duration connect_timeout = absl::Seconds(10);
   client::ReconnectPolicy reconnect;
+  std::string tls_ca;
   bool verbose = false;
   bool quiet = false;
 };
 
-// Declares -s, -u, --connect-timeout, --reconnect, -v and -q. `flags` holds the defaults.
+// Declares -s, -u, --connect-timeout, --reconnect, --tls-ca, -v and -q. `flags` holds the defaults.
 void AddClientFlags(Settings& settings, ClientFlags* flags);
 
 struct LoginName {

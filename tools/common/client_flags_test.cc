@@ -54,10 +54,11 @@ TEST(ChooseAccount, ADefaultNameMayBeChanged) {
 }
 
 TEST(ChooseAccount, KnowsServerAndTimeout) {
-  const absl::StatusOr<Account> account =
-      Choose({"--connect-timeout", "3s"}, {{"CHAT_SERVER", "toy://example:7"}});
+  const absl::StatusOr<Account> account = Choose(
+      {"--connect-timeout", "3s"}, {{"CHAT_SERVER", "toy://example:7"}, {"CHAT_TLS_CA", "ca.pem"}});
   EXPECT_EQ(ToString(account->url), "toy://example:7");
   EXPECT_EQ(account->options.connect_timeout, absl::Seconds(3));
+  EXPECT_EQ(account->options.tls_ca, "ca.pem");
 }
 
 TEST(ChooseAccount, RefusesAWrongUrl) {

@@ -133,11 +133,15 @@ TEST(Compare, MeasuresAllCasesAlike) {
       RunProcess({Runfile("tools/chat-bench/compare"), "--chatd", Runfile(kChatd), "--bench",
                   Runfile(kBench), "--rounds", "2", "--seconds", "0.1", "-o", "json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  const json cases = json::parse(result.out)["cases"];
+  const json report = json::parse(result.out);
+  EXPECT_GT(report["machine"]["cpus"], 0);
+  const json cases = report["cases"];
   EXPECT_EQ(cases.size(), 5u);
   for (const json& each : cases) {
     EXPECT_EQ(each["rounds"].size(), 2u);
     for (const json& round : each["rounds"]) {
+      EXPECT_GE(round["chatd"]["others_cpu_share"], 0);
+      EXPECT_LE(round["chatd"]["others_cpu_share"], 1);
       if (each["peer"] != "redis") continue;
       const json& chatd = round["chatd"];
       const json& redis = round["redis"];

@@ -37,6 +37,7 @@ struct Flags {
 
 void Declare(Settings& settings, Flags* flags) {
   AddClientFlags(settings, &flags->client);
+  AddTlsFlags(settings, &flags->client);
   settings.Value("-F,--format", "FMT",
                  "Print this for each message: %s body, %q body escaped, %S its length, %f sender, "
                  "%t target, %k kind, %p protocol, %T milliseconds, %I time, %j JSON, %%, \\n \\t "

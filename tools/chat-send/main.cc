@@ -38,6 +38,7 @@ struct Flags {
 
 void Declare(Settings& settings, Flags* flags) {
   AddClientFlags(settings, &flags->client);
+  AddTlsFlags(settings, &flags->client);
   settings.Text("-t,--to", "USER", "A private message to USER; without it, to everyone",
                 &flags->send.to);
   settings.Flag("-0,--null", "Messages on stdin end with a NUL byte instead of a newline",

@@ -56,6 +56,7 @@ absl::Status Check(const TunnelOptions& options, const client::ServerUrl& url,
   if (options.accept && options.allowed.empty()) {
     return absl::InvalidArgumentError("--accept needs --allow USER[,USER], or --allow '*'");
   }
+  if (url.tls) return absl::InvalidArgumentError("private connections do not go over TLS");
   if (url.dialect->client_traits().relays) return absl::OkStatus();
   std::vector<absl::string_view> with_relays;
   for (const Dialect* dialect : dialects) {

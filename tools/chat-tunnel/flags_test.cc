@@ -76,6 +76,7 @@ TEST(TunnelFlags, MistakesAreUsageErrors) {
       {"-W", "bob", "--max-streams", "0"},
       {"-W", "bob", "--request-timeout", "0"},
       {"-W", "bob", "-s", "nonsense://127.0.0.1"},
+      {"-W", "bob", "-s", "chaton+tls://127.0.0.1"},
       {"-W", "bob", "extra"},
   };
   for (const std::vector<const char*>& arguments : mistakes) {

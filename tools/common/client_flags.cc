@@ -48,11 +48,14 @@ void AddClientFlags(Settings& settings, ClientFlags* flags) {
                    if (policy.ok()) flags->reconnect = *policy;
                    return policy.status();
                  });
+  settings.Flag("-v,--verbose", "Say on stderr what happens", &flags->verbose);
+  settings.Flag("-q,--quiet", "Say nothing on stderr but why it failed", &flags->quiet);
+}
+
+void AddTlsFlags(Settings& settings, ClientFlags* flags) {
   settings.Text("--tls-ca", "FILE",
                 "With +tls: trust the certificates in this PEM file instead of the system's",
                 &flags->tls_ca);
-  settings.Flag("-v,--verbose", "Say on stderr what happens", &flags->verbose);
-  settings.Flag("-q,--quiet", "Say nothing on stderr but why it failed", &flags->quiet);
 }
 
 LoginName ChooseName(const Settings& settings, const ClientFlags& flags,

@@ -28,8 +28,10 @@ struct ClientFlags {
   bool quiet = false;
 };
 
-// Declares -s, -u, --connect-timeout, --reconnect, --tls-ca, -v and -q. `flags` holds the defaults.
+// Declares -s, -u, --connect-timeout, --reconnect, -v and -q. `flags` holds the defaults.
 void AddClientFlags(Settings& settings, ClientFlags* flags);
+// Declares --tls-ca, for tools that can do all they do over TLS.
+void AddTlsFlags(Settings& settings, ClientFlags* flags);
 
 struct LoginName {
   std::string name;

@@ -20,6 +20,7 @@ absl::StatusOr<Account> Choose(std::vector<const char*> flags,
   ClientFlags values;
   values.server = "toy://127.0.0.1";
   AddClientFlags(settings, &values);
+  AddTlsFlags(settings, &values);
   flags.insert(flags.begin(), "tool");
   std::ostringstream out;
   const auto getenv = [&](const char* name) -> const char* {

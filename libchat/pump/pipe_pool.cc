@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -24,11 +25,15 @@ std::optional<Pipe> PipePool::Borrow() {
   if (borrowed_ >= max_pipes_) return std::nullopt;
   int ends[2];
   if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return std::nullopt;
-  // EPERM: this user has its share of pipe memory; the pipe keeps the size that it has.
+  // EPERM: this user has its share of pipe memory; the pipe keeps the size that it has, a page or
+  // two once the share is used up.
   fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(pipe_bytes_));
-  const int capacity = fcntl(ends[1], F_GETPIPE_SZ);
+  const int size = fcntl(ends[1], F_GETPIPE_SZ);
+  const size_t capacity = size > 0 ? static_cast<size_t>(size) : 0;
+  Pipe pipe(ends[0], ends[1], capacity);
+  if (capacity < std::min(pipe_bytes_, kLeastBytes)) return std::nullopt;
   ++borrowed_;
-  return Pipe(ends[0], ends[1], capacity > 0 ? static_cast<size_t>(capacity) : 4096);
+  return pipe;
 }
 
 void PipePool::Return(Pipe pipe, bool empty) {

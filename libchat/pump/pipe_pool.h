@@ -48,17 +48,21 @@ class Pipe {
 class PipePool {
  public:
   static constexpr size_t kDefaultPipes = 64;
-  // Measured with pump_benchmark: larger pipes gain nothing, smaller ones cost more calls. Also
-  // what an unprivileged user may have 64 of (/proc/sys/fs/pipe-user-pages-soft).
-  static constexpr size_t kDefaultPipeBytes = 256 * 1024;
+  // By pump_benchmark a GiB costs a third less CPU than with 256 KiB: every splice out of a socket
+  // opens its window, and the sender's next burst is then worked off at our expense. It is the most
+  // that a user who is not root may ask for (/proc/sys/fs/pipe-max-size), 64 times.
+  static constexpr size_t kDefaultPipeBytes = 1024 * 1024;
+
+  static constexpr size_t kLeastBytes = 64 * 1024;
 
   explicit PipePool(size_t max_pipes = kDefaultPipes, size_t pipe_bytes = kDefaultPipeBytes)
       : max_pipes_(max_pipes), pipe_bytes_(pipe_bytes) {}
   PipePool(const PipePool&) = delete;
   PipePool& operator=(const PipePool&) = delete;
 
-  // An empty pipe, of pipe_bytes where the kernel allows it, else of the kernel's default size.
-  // Nothing if max_pipes are out or the process has no descriptors left.
+  // An empty pipe, of pipe_bytes where the kernel allows it, else of its default size. Nothing if
+  // max_pipes are out, the process has no descriptors left, or the kernel would give one that is so
+  // small (kLeastBytes) that copying is cheaper.
   std::optional<Pipe> Borrow();
 
   // Ends a loan. A pipe that still holds bytes (`empty` false) is closed, never lent again.

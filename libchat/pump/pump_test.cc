@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -428,6 +429,25 @@ TEST(PipePoolTest, LendsNoMoreThanItsBound) {
   EXPECT_FALSE(pool.Borrow());
   pool.Return(*std::move(first), /*empty=*/true);
   EXPECT_EQ(pool.idle(), 1u);
+  EXPECT_TRUE(pool.Borrow());
+}
+
+TEST(PipePoolTest, LendsPipesOfTheSizeThatWasAskedFor) {
+  PipePool pool(1, 128 * 1024);
+  const std::optional<Pipe> pipe = pool.Borrow();
+  ASSERT_TRUE(pipe);
+  EXPECT_EQ(pipe->capacity(), 128u * 1024);
+}
+
+TEST(PipePoolTest, LendsNoneIfNoDescriptorIsLeft) {
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  setrlimit(RLIMIT_NOFILE, &none);
+  PipePool pool;
+  EXPECT_FALSE(pool.Borrow());
+  setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_TRUE(pool.Borrow());
 }
 

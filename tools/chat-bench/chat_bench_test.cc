@@ -136,7 +136,7 @@ TEST(Compare, MeasuresAllCasesAlike) {
   const json report = json::parse(result.out);
   EXPECT_GT(report["machine"]["cpus"], 0);
   const json cases = report["cases"];
-  EXPECT_EQ(cases.size(), 5u);
+  EXPECT_EQ(cases.size(), 6u);
   for (const json& each : cases) {
     EXPECT_EQ(each["rounds"].size(), 2u);
     for (const json& round : each["rounds"]) {

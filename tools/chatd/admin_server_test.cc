@@ -279,6 +279,31 @@ TEST_F(AdminServerTest, LetsSeveralWatch) {
   }
 }
 
+// The server keeps nothing for a watcher that does not read: it says how much is lost.
+TEST_F(AdminServerTest, LosesEventsForASlowWatcher) {
+  Serve();
+  Watcher watcher(*stub_);
+  const uint64_t first = server_->hub().events().next();
+  constexpr uint64_t kEvents = 20000;
+  for (uint64_t i = 0; i < kEvents; ++i) {
+    ServerEvent event;
+    event.kind = ServerEvent::Kind::kSay;
+    event.detail = std::string(1000, 'x');
+    server_->hub().events().Emit(std::move(event));
+  }
+  uint64_t next = first;
+  uint64_t lost = 0;
+  while (next != first + kEvents) {
+    admin::v1::WatchResponse event;
+    ASSERT_TRUE(watcher.reader->Read(&event));
+    const bool gap = event.kind() == admin::v1::WatchResponse::KIND_GAP;
+    if (gap) lost += event.number();
+    EXPECT_EQ(event.sequence(), gap ? next + event.number() - 1 : next);
+    next = event.sequence() + 1;
+  }
+  EXPECT_GT(lost, 0u);
+}
+
 TEST_F(AdminServerTest, LetsSoManyWatch) {
   Serve();
   std::vector<std::unique_ptr<Watcher>> watchers;

@@ -130,6 +130,41 @@ TEST_F(ForwardTest, ASignalEndsItWithResets) {
   EXPECT_EQ(errno, ECONNRESET);
 }
 
+TEST_F(ForwardTest, AnOperatorCanCloseIt) {
+  Ends ends = Open();
+  ASSERT_TRUE(WriteAll(ends.near.get(), "x"));
+  EXPECT_EQ(ReadExactly(ends.far.get(), 1), "x");
+  const std::string admin = Runfile("tools/chat-admin/chat-admin");
+  const Result list = RunProcess({admin, "-a", server_.admin(), "tunnels", "-o", "csv"});
+  EXPECT_THAT(list.out, HasSubstr("ann"));
+  const std::string row = list.out.substr(list.out.find('\n') + 1);
+  const Result closed =
+      RunProcess({admin, "-a", server_.admin(), "close-tunnel", row.substr(0, row.find(','))});
+  EXPECT_EQ(closed.exit_code, 0) << closed.err;
+  EXPECT_EQ(ReadToEnd(ends.near.get()), "");
+  EXPECT_EQ(errno, ECONNRESET);
+  EXPECT_EQ(ReadToEnd(ends.far.get()), "");
+  EXPECT_EQ(errno, ECONNRESET);
+  // The tools themselves stay.
+  ends = Open();
+  ASSERT_TRUE(WriteAll(ends.near.get(), "y"));
+  EXPECT_EQ(ReadExactly(ends.far.get(), 1), "y");
+}
+
+TEST_F(ForwardTest, AKickEndsTheStreamsToo) {
+  Ends ends = Open();
+  ASSERT_TRUE(WriteAll(ends.near.get(), "x"));
+  EXPECT_EQ(ReadExactly(ends.far.get(), 1), "x");
+  const Result kicked =
+      RunProcess({Runfile("tools/chat-admin/chat-admin"), "-a", server_.admin(), "kick", "ann"});
+  EXPECT_EQ(kicked.exit_code, 0) << kicked.err;
+  EXPECT_EQ(ReadToEnd(ends.near.get()), "");
+  EXPECT_EQ(errno, ECONNRESET);
+  EXPECT_EQ(ReadToEnd(ends.far.get()), "");
+  EXPECT_EQ(errno, ECONNRESET);
+  EXPECT_EQ(ann_.process().Wait(), 69);
+}
+
 TEST_F(ForwardTest, ATargetThatIsNotThereIsAReset) {
   RunningTunnel carol(server_, "carol", {"--accept", "127.0.0.1:1", "--allow=*"});
   RunningTunnel dave(server_, "dave", {"-L", "0:carol"});

@@ -185,7 +185,10 @@ void Connection::ReadEarly() {
   const ssize_t n = ::recv(fd_, buffer, room, MSG_DONTWAIT);
   if (n < 0 && errno != EAGAIN && errno != EINTR) return Destroy();
   if (n == 0) return;  // the relay will see it, too
-  if (n > 0) unread_.append(buffer, static_cast<size_t>(n));
+  if (n > 0) {
+    unread_.append(buffer, static_cast<size_t>(n));
+    bytes_in_ += static_cast<size_t>(n);
+  }
   AwaitInput();
 }
 
@@ -402,6 +405,7 @@ void Connection::Join(const JoinRelay& join) {
   RelayEnd end;
   end.info = Info();
   end.info.state = ConnectionInfo::State::kRelay;
+  end.info.bytes_in -= unread_.size();  // the relay counts them
   shard_.AddOwnBytes(-static_cast<int64_t>(out_.own_bytes()));
   end.due = out_.TakeAll(0);
   end.early = std::move(unread_);

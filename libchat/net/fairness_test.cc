@@ -44,6 +44,15 @@ std::string Repeat(const std::string& bytes, size_t times) {
   return all;
 }
 
+// What it says comes back, again and again.
+void ExpectServed(TestClient& client, absl::string_view name) {
+  for (int i = 0; i < 200; ++i) {
+    const std::string message = Message(name, absl::StrCat("still here ", i));
+    ASSERT_TRUE(client.Send(message));
+    ASSERT_TRUE(client.Expect(message));
+  }
+}
+
 // Packets without effect that arrive without a pause: whoever has read once waits for its turn.
 TEST(FairnessTest, AFloodOfInputDoesNotKeepTheShardFromItsOtherWork) {
   TestServer server(TestLimits(), /*threads=*/1);
@@ -54,11 +63,25 @@ TEST(FairnessTest, AFloodOfInputDoesNotKeepTheShardFromItsOtherWork) {
     flooders.push_back(
         std::make_unique<Flooder>(server.LoggedIn(name), Repeat(LoginAccepted(), 256 * 1024)));
   }
-  for (int i = 0; i < 200; ++i) {
-    const std::string message = Message("quiet", absl::StrCat("still here ", i));
-    ASSERT_TRUE(quiet.Send(message));
-    ASSERT_TRUE(quiet.Expect(message));
+  ExpectServed(quiet, "quiet");
+}
+
+TEST(FairnessTest, BusyTunnelsDoNotKeepTheShardFromItsOtherWork) {
+  TestServer server(TestLimits(), /*threads=*/1);
+  TestClient alice = server.LoggedIn("alice");
+  TestClient bob = server.LoggedIn("bob");
+  std::vector<std::unique_ptr<Flooder>> flooders;
+  std::vector<TestTunnel> tunnels;
+  for (int i = 0; i < 4; ++i) tunnels.push_back(OpenTunnel(server, alice, "alice", bob, "bob"));
+  std::vector<std::thread> readers;
+  for (TestTunnel& tunnel : tunnels) {
+    readers.emplace_back([&tunnel] { tunnel.second.AwaitEnd(); });
+    flooders.push_back(
+        std::make_unique<Flooder>(std::move(tunnel.first), std::string(256 * 1024, 'x')));
   }
+  ExpectServed(bob, "bob");
+  flooders.clear();
+  for (std::thread& reader : readers) reader.join();
 }
 
 }  // namespace

@@ -44,6 +44,8 @@ struct ServerOptions {
   absl::AnyInvocable<void(LogLevel, absl::string_view line) const> log;
 };
 
+// The process must ignore SIGPIPE: a relay writes to whoever may have gone.
+//
 // Thread safety: all methods may be called from any thread but the server's own I/O threads.
 class Server {
  public:

@@ -40,12 +40,15 @@ bool Await(const std::function<bool()>& condition, absl::string_view what) {
   return true;
 }
 
-TestClient::TestClient(uint16_t port, const char* from, int receive_buffer)
-    : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+TestClient::TestClient() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   EXPECT_GE(fd_, 0) << std::strerror(errno);
   const int on = 1;
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  // A port is chosen at connect, so that as many clients as there are ports can have one address.
+}
+
+TestClient::TestClient(uint16_t port, const char* from, int receive_buffer) : TestClient() {
+  // The port is chosen at connect.
+  const int on = 1;
   ::setsockopt(fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
   if (receive_buffer != 0) {
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
@@ -53,9 +56,12 @@ TestClient::TestClient(uint16_t port, const char* from, int receive_buffer)
   const sockaddr_in own = AddressOf(from, 0);
   EXPECT_EQ(::bind(fd_, reinterpret_cast<const sockaddr*>(&own), sizeof(own)), 0)
       << std::strerror(errno);
+  EXPECT_TRUE(Connect(port)) << std::strerror(errno);
+}
+
+bool TestClient::Connect(uint16_t port) {
   const sockaddr_in server = AddressOf("127.0.0.1", port);
-  EXPECT_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&server), sizeof(server)), 0)
-      << std::strerror(errno);
+  return ::connect(fd_, reinterpret_cast<const sockaddr*>(&server), sizeof(server)) == 0;
 }
 
 bool TestClient::Send(absl::string_view bytes) {

@@ -30,7 +30,8 @@ enum class StreamEnd : uint8_t {
 // Thread safety: none. The methods that send may be called while another thread receives.
 class TestClient {
  public:
-  TestClient() = default;
+  // Without a connection yet.
+  TestClient();
   // Connects to `port` of 127.0.0.1; `from` is the client's own address. `receive_buffer`: the
   // kernel's, in bytes; 0: as it comes.
   explicit TestClient(uint16_t port, const char* from = "127.0.0.1", int receive_buffer = 0);
@@ -44,6 +45,9 @@ class TestClient {
   ~TestClient() { Close(); }
 
   int fd() const { return fd_; }
+
+  // False if nobody listens there.
+  bool Connect(uint16_t port);
 
   // Sends all of it. False if the other side has closed.
   bool Send(absl::string_view bytes);

@@ -1,5 +1,7 @@
 #include "libchat/net/test_server.h"
 
+#include <csignal>
+
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "libchat/dialect/registry.h"
@@ -19,6 +21,7 @@ Limits TestLimits() {
 
 TestServer::TestServer(const Limits& limits, uint32_t threads,
                        const std::vector<const Dialect*>& more) {
+  std::signal(SIGPIPE, SIG_IGN);
   ServerOptions options;
   options.dialects = AllDialects();
   options.dialects.insert(options.dialects.end(), more.begin(), more.end());

@@ -304,6 +304,7 @@ Delivery Hub::CloseRelay(SessionId session, int64_t connect_id, UserRef other) {
 void Hub::TakeMail(uint32_t shard, std::vector<Mail>& out) {
   Section section(*this);
   std::vector<Mail>& mail = shards_[shard].mail;
+  shards_[shard].asleep = false;  // whatever it was that woke it
   if (out.empty()) {
     out.swap(mail);
     return;

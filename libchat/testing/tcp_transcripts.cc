@@ -20,26 +20,41 @@ std::vector<Listening> Everywhere() {
   return wanted;
 }
 
+// One server for all: who has played has left, and has seen the server close, before the next
+// begins.
 class TcpTranscripts : public ::testing::TestWithParam<TranscriptFile> {
  protected:
-  // With a server of its own, so that no name is taken by who left a moment ago.
+  static void TearDownTestSuite() { server_.reset(); }
+
   void ExpectPlays(const Arrival& arrival) {
     const absl::StatusOr<Transcript> transcript = ParseTranscript(GetParam().text);
     ASSERT_TRUE(transcript.ok()) << GetParam().path << ": " << transcript.status();
-    const std::unique_ptr<RunningServer> server = StartServer(Everywhere());
-    ASSERT_NE(server, nullptr);
-    TcpWorld world([&](const Dialect& dialect, const DialectOptions& options) -> uint16_t {
-      for (const Listening& at : server->listening()) {
-        if (at.dialect == &dialect && at.options == options) return at.port;
-      }
-      return 0;
-    });
-    const absl::Status status = Play(*transcript, PlayersOf(GetParam()), world, arrival);
+    if (server_ == nullptr) server_ = StartServer(Everywhere());
+    ASSERT_NE(server_, nullptr);
+    const absl::Status status = PlayOverTcp(*transcript, arrival);
+    if (!status.ok()) server_.reset();  // it may not have seen yet that all have left
     if (absl::IsUnimplemented(status)) GTEST_SKIP() << status.message();
     EXPECT_TRUE(status.ok()) << GetParam().path << ": " << status.message() << "\n# "
                              << transcript->rule;
   }
+
+ private:
+  absl::Status PlayOverTcp(const Transcript& transcript, const Arrival& arrival) {
+    TcpWorld world(FindPort);
+    return Play(transcript, PlayersOf(GetParam()), world, arrival);
+  }
+
+  static uint16_t FindPort(const Dialect& dialect, const DialectOptions& options) {
+    for (const Listening& at : server_->listening()) {
+      if (at.dialect == &dialect && at.options == options) return at.port;
+    }
+    return 0;
+  }
+
+  static std::unique_ptr<RunningServer> server_;
 };
+
+std::unique_ptr<RunningServer> TcpTranscripts::server_;
 
 TEST_P(TcpTranscripts, Whole) { ExpectPlays({Arrival::How::kWhole}); }
 TEST_P(TcpTranscripts, ByteByByte) { ExpectPlays({Arrival::How::kByteByByte}); }

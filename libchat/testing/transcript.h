@@ -24,7 +24,9 @@
 // later for that one.
 //
 // What comes of an action stands below it, up to the next action, in the order in which each client
-// gets it; which client's lines come first does not matter. Nothing else may come.
+// gets it; which client's lines come first does not matter. Nothing else may come. On real sockets
+// clients race: where it matters that something without results has been read, its client says
+// something with results behind it.
 
 #ifndef LIBCHAT_TESTING_TRANSCRIPT_H_
 #define LIBCHAT_TESTING_TRANSCRIPT_H_

@@ -46,10 +46,10 @@ absl::Time SteadyNow() {
 }  // namespace
 
 Log::Log(net::LogLevel level)
-    : writer_(std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1)),
-      logger_(std::make_shared<spdlog::async_logger>(
-          "chatd", std::make_shared<spdlog::sinks::stderr_color_sink_mt>(ColorMode()), writer_,
-          spdlog::async_overflow_policy::overrun_oldest)) {
+    : writer_(std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1)) {
+  logger_ = std::make_shared<spdlog::async_logger>(
+      "chatd", std::make_shared<spdlog::sinks::stderr_color_sink_mt>(ColorMode()), writer_,
+      spdlog::async_overflow_policy::overrun_oldest);
   logger_->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc);
   logger_->flush_on(spdlog::level::debug);
   SetLevel(level);

@@ -45,9 +45,9 @@ class Log {
   void Tick() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  // Declared before logger_, which writes through it to the last.
-  std::shared_ptr<spdlog::details::thread_pool> writer_;
   std::shared_ptr<spdlog::logger> logger_;
+  // Destroyed before logger_: its end writes what waits.
+  std::shared_ptr<spdlog::details::thread_pool> writer_;
 
   absl::Mutex mu_;
   std::array<FloodGate, 4> gates_ ABSL_GUARDED_BY(mu_);  // one a level

@@ -1,9 +1,12 @@
 """The dialects of this build: the one list.
 
-The registry, the package groups, the conformance tests and the replays of fuzz corpora are
-generated from it. A new dialect is a folder libchat/<name>, a folder testdata/<name> and its name
-here; libchat/<name> exports //libchat/<name>:dialect with the header libchat/<name>/dialect.h and,
-in it, `const Dialect& chat::<name>::Instance()`.
+The registry, the package groups, the notations of transcripts and the tests that hold for every
+dialect are generated from it or run over it. A new dialect is its name here and two folders:
+
+  libchat/<name>   exports //libchat/<name>:dialect, with the header libchat/<name>/dialect.h and in
+                   it `const Dialect& chat::<name>::Instance()`; and, for tests,
+                   //libchat/<name>:notation (see libchat/testing/notation.h).
+  testdata/<name>  exports //testdata/<name>:transcripts, its *.txt.
 """
 
 DIALECTS = [

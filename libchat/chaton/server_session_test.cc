@@ -22,7 +22,6 @@ using chat::testing::Feeder;
 using chat::testing::Hex;
 using chat::testing::Segments;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 template <class P>
 std::string Bytes(const P& packet, LongBytes longs = LongBytes::kFour) {

@@ -17,7 +17,6 @@ namespace chat::testing {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 struct Listener {
   const Dialect* dialect;
@@ -182,6 +181,20 @@ TEST_P(Dialects, OneMessageIsOnePacket) {
     expected.Publish(ToText(body));
     ASSERT_EQ(pair_.server_host().TakeCalls(), expected.calls);
     ASSERT_EQ(pair_.server_next(), Next::kMore) << i;
+  }
+}
+
+TEST_P(Dialects, OnePrivateMessageIsOnePacket) {
+  LogIn(pair_);
+  std::mt19937 random(2);
+  for (int i = 0; i < 500; ++i) {
+    const std::string body = RandomText(random, traits().max_message_bytes, traits().ascii_only);
+    pair_.server().OnEvent(PrivateMessage{User("bob"), User("alice"), OwnedText(ToText(body))});
+    pair_.Exchange();
+    ASSERT_EQ(pair_.client_next(), Next::kMore) << i;
+    ASSERT_THAT(
+        pair_.client_host().TakeEvents(),
+        ElementsAre(ToString(ClientEvent(Received{true, User("bob"), User("alice"), body}))));
   }
 }
 

@@ -1,6 +1,11 @@
 // Each bound of the server that concerns sockets, frames, queues, requests and tunnels is reached,
 // does what it says, and is counted.
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -269,6 +274,48 @@ TEST(BoundsTest, MemoryOverItsBoundCutsTheWorstLaggards) {
       "four cuts");
   EXPECT_LE(most, static_cast<uint64_t>(limits.memory));
   EXPECT_TRUE(StillServes(good, "good"));
+}
+
+// ---- What the kernel does for it ----
+
+// The server's end of the client's connection: it is in this process, too.
+int ServerEnd(const TestClient& client) {
+  sockaddr_in own = {};
+  socklen_t size = sizeof(own);
+  ::getsockname(client.fd(), reinterpret_cast<sockaddr*>(&own), &size);
+  for (int fd = 3; fd < 1024; ++fd) {
+    sockaddr_in peer = {};
+    size = sizeof(peer);
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    if (peer.sin_family == AF_INET && peer.sin_port == own.sin_port) return fd;
+  }
+  return -1;
+}
+
+int Option(int fd, int level, int name) {
+  int value = -1;
+  socklen_t size = sizeof(value);
+  ::getsockopt(fd, level, name, &value, &size);
+  return value;
+}
+
+TEST(BoundsTest, TheKernelLooksForDeadPeersAndKeepsLittleForThem) {
+  Limits limits = TestLimits();
+  limits.keepalive_idle = absl::Seconds(11);
+  limits.keepalive_interval = absl::Seconds(12);
+  limits.keepalive_probes = 3;
+  limits.user_timeout = absl::Seconds(14);
+  limits.kernel_unsent = 15'000;
+  TestServer server(limits);
+  TestClient client = server.LoggedIn("client");
+  const int fd = ServerEnd(client);
+  EXPECT_EQ(Option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(Option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 11);
+  EXPECT_EQ(Option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 12);
+  EXPECT_EQ(Option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+  EXPECT_EQ(Option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 14'000);
+  EXPECT_EQ(Option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 15'000);
+  EXPECT_EQ(Option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
 }
 
 // ---- Rates ----

@@ -46,7 +46,7 @@ std::string Repeat(const std::string& bytes, size_t times) {
 
 // What it says comes back, again and again.
 void ExpectServed(TestClient& client, absl::string_view name) {
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 50; ++i) {
     const std::string message = Message(name, absl::StrCat("still here ", i));
     ASSERT_TRUE(client.Send(message));
     ASSERT_TRUE(client.Expect(message));

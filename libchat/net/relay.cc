@@ -21,11 +21,16 @@ constexpr size_t kRunBudget = 1 << 20;
 // pump that finds room for a whole pipe needs fewer calls, and wakes the receiver less often.
 constexpr int kUnsent = 1 << 20;
 
+// limits.user_timeout is not for a relay: to the kernel, a side that lives but does not read is as
+// good as dead. It may pause for as long as it likes; that stops the other side, and no more.
+constexpr int kNoUserTimeout = 0;
+
 asio::ip::tcp::socket SocketOf(asio::io_context& context, UniqueFd fd) {
   sockaddr_storage address = {};
   socklen_t size = sizeof(address);
   ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsent, sizeof(kUnsent));
+  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kNoUserTimeout, sizeof(kNoUserTimeout));
   const auto v4 = asio::ip::tcp::v4();
   return MakeSocket(context, address.ss_family == AF_INET6 ? asio::ip::tcp::v6() : v4,
                     std::move(fd));

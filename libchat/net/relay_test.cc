@@ -371,6 +371,33 @@ TEST_P(RelayTest, ASlowSideStopsTheOther) {
   EXPECT_EQ(end, StreamEnd::kClean);
 }
 
+class ImpatientRelayTest : public RelayTest {
+ protected:
+  ImpatientRelayTest() : RelayTest(Impatient()) {}
+
+ private:
+  static Limits Impatient() {
+    Limits limits = TestLimits();
+    limits.user_timeout = absl::Seconds(1);
+    limits.stall = absl::Seconds(1);
+    return limits;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Threads, ImpatientRelayTest, ::testing::Values(2));
+
+// Nothing is expected to happen, so time has to pass.
+TEST_P(ImpatientRelayTest, ASideMayPauseForAsLongAsItLikes) {
+  TestTunnel tunnel = Open();
+  const std::string sent = SendUntilStopped(tunnel.first);
+  pollfd end = {.fd = tunnel.first.fd(), .events = 0, .revents = 0};
+  EXPECT_EQ(::poll(&end, 1, /*ms=*/3000), 0) << end.revents;
+  tunnel.first.HalfClose();
+  StreamEnd how;
+  EXPECT_TRUE(tunnel.second.ReceiveAll(&how) == sent);
+  EXPECT_EQ(how, StreamEnd::kClean);
+}
+
 TEST_P(RelayTest, AResetOfAStoppedSideEndsTheTunnel) {
   TestTunnel tunnel = Open();
   SendUntilStopped(tunnel.first);

@@ -16,8 +16,13 @@ namespace chat::net {
 namespace {
 
 constexpr size_t kReaders = 8;
-constexpr size_t kMessages = 16 * 1024;  // of 1 KiB: four times limits.lag
-constexpr size_t kWindow = 256;          // that the talker has in flight
+// Of 1 KiB, so several times limits.lag. The sanitizers make it many times slower.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr size_t kMessages = 8 * 1024;
+#else
+constexpr size_t kMessages = 32 * 1024;
+#endif
+constexpr size_t kWindow = 256;  // that the talker has in flight
 
 class SlowReaderTest : public ::testing::TestWithParam<size_t> {};
 
@@ -54,8 +59,9 @@ TEST_P(SlowReaderTest, StuckOnesAreCutAndTheOthersGoOn) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(received, std::vector<size_t>(kReaders, kMessages));
 
-  // One log for all: however many are stuck, it is kept for the worst of them alone.
-  EXPECT_LE(most_memory, static_cast<uint64_t>(limits.lag) + (1 << 20));
+  // One log for all: however many are stuck, it is kept for the worst of them alone. (And for who
+  // is a window behind.)
+  EXPECT_LE(most_memory, static_cast<uint64_t>(limits.lag) + (2 << 20));
   EXPECT_TRUE(server.AwaitCount(Counter::kCutLag, GetParam()));
   EXPECT_EQ(server.count(Counter::kCutLag), GetParam());
   for (TestClient& client : stuck) EXPECT_EQ(client.AwaitEnd(), StreamEnd::kReset);

@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 
 #include <cstdio>
 #include <functional>
@@ -72,6 +73,8 @@ class Identity {
 
 // Serves one connection: `script` runs if the handshake succeeds.
 ScriptedServer::Script OverTls(const Identity& identity, std::function<void(SSL*)> script) {
+  // OpenSSL's own writes to a socket whose client has gone raise it.
+  ::signal(SIGPIPE, SIG_IGN);
   return [&identity, script = std::move(script)](int fd) {
     SSL_CTX* context = SSL_CTX_new(TLS_server_method());
     identity.Use(context);

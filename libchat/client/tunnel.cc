@@ -1,5 +1,8 @@
 #include "libchat/client/tunnel.h"
 
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,7 +16,7 @@
 #include "asio/co_spawn.hpp"
 #include "asio/post.hpp"
 #include "asio/redirect_error.hpp"
-#include "asio/this_coro.hpp"
+#include "asio/steady_timer.hpp"
 #include "asio/use_awaitable.hpp"
 
 namespace chat::client {
@@ -25,10 +28,19 @@ using Ending = TunnelReport::Ending;
 // Bytes that one direction moves before the others get their turn.
 constexpr size_t kTurn = 1024 * 1024;
 
+// How long, at most, and how often to look whether what was written has arrived.
+constexpr absl::Duration kDrainPatience = absl::Seconds(10);
+constexpr absl::Duration kDrainPause = absl::Milliseconds(10);
+
 // A regular file cannot be waited for, and need not be: that error counts as ready.
 asio::awaitable<void> WaitFor(stream_descriptor& descriptor, stream_descriptor::wait_type what) {
   asio::error_code ignored;
   co_await descriptor.async_wait(what, asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+bool HasFailed(int fd) {
+  pollfd entry{.fd = fd, .events = 0, .revents = 0};
+  return poll(&entry, 1, 0) == 1 && (entry.revents & POLLERR) != 0;
 }
 
 }  // namespace
@@ -47,6 +59,12 @@ TunnelSide::TunnelSide(asio::any_io_executor executor, int in, int out)
   out_.non_blocking(true);
   ResetOnClose(in);
   ResetOnClose(out);
+}
+
+void TunnelSide::Cancel() {
+  asio::error_code ignored;
+  if (in_.is_open()) in_.cancel(ignored);
+  if (out_.is_open()) out_.cancel(ignored);
 }
 
 void TunnelSide::CloseOut() {
@@ -68,7 +86,6 @@ void TunnelSide::Close(bool reset) {
 
 std::string TunnelReport::Reason() const {
   if (ending == Ending::kDone) return "done";
-  if (ending == Ending::kAborted) return "aborted";
   const char* side = ending == Ending::kLocalError ? "the local side" : "the peer";
   if (error == ECONNRESET || error == EPIPE) {
     return absl::StrCat(error == EPIPE ? "closed by " : "reset by ", side);
@@ -96,6 +113,9 @@ asio::awaitable<TunnelReport> Tunnel::Run() {
   Start(Carry(there_));
   Start(Carry(back_));
   while (running_ > 0) co_await changed_.Wait();
+  if (report_.ending != Ending::kDone && !reset_) co_await LetDrain(*listener_);
+  local_.Close(reset_);
+  peer_.Close(reset_);
   report_.sent = there_.pump.bytes();
   report_.received = back_.pump.bytes();
   report_.lasted = absl::Now() - start;
@@ -138,7 +158,7 @@ void Tunnel::OnDone(Direction& direction) {
   direction.to.CloseOut();
   Direction& other = Other(direction);
   // Both directions over: whoever still watches has nothing to watch for.
-  if (other.ended) return Stop(/*reset=*/false);
+  if (other.ended) return Stop();
   Start(WatchFor(other));
 }
 
@@ -157,14 +177,19 @@ asio::awaitable<void> Tunnel::WatchFor(Direction& direction) {
 
 void Tunnel::OnFailed(Direction& direction, int error, bool on_write) {
   direction.ended = true;
+  if (report_.ending != Ending::kDone) {  // the first error is the reason
+    reset_ = true;
+    return Stop();
+  }
   const TunnelSide& at_fault = on_write ? direction.to : direction.from;
   report_.ending = &at_fault == &local_ ? Ending::kLocalError : Ending::kPeerError;
   report_.error = error;
   report_.failed_on_write = on_write;
   // EPIPE from a socket: its peer had ended its own direction in an orderly way before it left, so
   // what there is to be read from it is whole. After any other error an end could be a lie.
-  if (!on_write || error != EPIPE || !direction.to.is_socket()) return Stop(/*reset=*/true);
-  if (Other(direction).ended) Stop(/*reset=*/false);
+  reset_ = !on_write || error != EPIPE || !direction.to.is_socket();
+  listener_ = &direction.from;
+  if (reset_ || Other(direction).ended) Stop();
 }
 
 void Tunnel::FinishSending() {
@@ -175,17 +200,25 @@ void Tunnel::FinishSending() {
   local_.in().cancel(ignored);
 }
 
-void Tunnel::Abort() {
-  if (stopped_) return;
-  report_.ending = Ending::kAborted;
-  Stop(/*reset=*/true);
+void Tunnel::Stop() {
+  stopped_ = true;
+  local_.Cancel();
+  peer_.Cancel();
 }
 
-// Closing ends every wait.
-void Tunnel::Stop(bool reset) {
-  stopped_ = true;
-  local_.Close(reset);
-  peer_.Close(reset);
+// If its peer still talks, closing a TCP socket is a reset, which overtakes what was written to it
+// last: so wait until that has arrived.
+asio::awaitable<void> Tunnel::LetDrain(TunnelSide& side) {
+  asio::steady_timer pause(side.in().get_executor());
+  const absl::Time end = absl::Now() + kDrainPatience;
+  int unsent = 0;
+  while (absl::Now() < end && side.out().is_open() &&
+         ioctl(side.out().native_handle(), SIOCOUTQ, &unsent) == 0 && unsent > 0 &&
+         !HasFailed(side.out().native_handle())) {
+    pause.expires_after(absl::ToChronoNanoseconds(kDrainPause));
+    asio::error_code ignored;
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
 }
 
 }  // namespace chat::client

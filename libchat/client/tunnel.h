@@ -31,6 +31,8 @@ class TunnelSide {
   asio::posix::stream_descriptor& in() { return in_; }
   asio::posix::stream_descriptor& out() { return is_socket_ ? in_ : out_; }
 
+  // Ends every wait.
+  void Cancel();
   // Nothing more is written. For a pipe or file, which cannot be shut down.
   void CloseOut();
   void Close(bool reset);
@@ -47,7 +49,6 @@ struct TunnelReport {
     kDone,        // both directions came to their end
     kLocalError,  // reading from or writing to the local side failed
     kPeerError,   // the same on the relayed side: the peer or the server is gone
-    kAborted,     // by Abort
   };
 
   Ending ending = Ending::kDone;
@@ -81,9 +82,6 @@ class Tunnel {
   // other direction goes on.
   void FinishSending();
 
-  // Resets both sides now; Run returns soon.
-  void Abort();
-
  private:
   struct Direction {
     Direction(TunnelSide& from, TunnelSide& to, PipePool& pool, std::string early);
@@ -99,7 +97,8 @@ class Tunnel {
   void Start(asio::awaitable<void> part);
   void OnDone(Direction& direction);
   void OnFailed(Direction& direction, int error, bool on_write);
-  void Stop(bool reset);
+  void Stop();
+  asio::awaitable<void> LetDrain(TunnelSide& side);
   Direction& Other(Direction& direction) { return &direction == &there_ ? back_ : there_; }
 
   TunnelSide local_;
@@ -108,7 +107,9 @@ class Tunnel {
   Direction back_;
   TunnelReport report_;
   bool stopped_ = false;
-  int running_ = 0;  // coroutines
+  bool reset_ = false;
+  TunnelSide* listener_ = nullptr;  // after an error: to whom the side that has gone was talking
+  int running_ = 0;                 // coroutines
   Signal changed_;
 };
 

@@ -55,7 +55,6 @@ ExitCode ExitCodeOf(const TunnelReport& report) {
     case TunnelReport::Ending::kLocalError:
       return report.failed_on_write && report.error == EPIPE ? kExitBrokenPipe : kExitIoError;
     case TunnelReport::Ending::kPeerError:
-    case TunnelReport::Ending::kAborted:
       break;
   }
   return kExitUnavailable;

@@ -301,8 +301,9 @@ Delivery Hub::CloseRelay(SessionId session, int64_t connect_id, UserRef other) {
 
 // ---- Shards ----
 
-void Hub::TakeMail(uint32_t shard, std::vector<Mail>& out) {
+void Hub::TakeMail(uint32_t shard, std::vector<Mail>& out, absl::Span<uint64_t> heads) {
   Section section(*this);
+  for (size_t d = 0; d < heads.size(); ++d) heads[d] = logs_[d]->head();
   std::vector<Mail>& mail = shards_[shard].mail;
   shards_[shard].asleep = false;  // whatever it was that woke it
   if (out.empty()) {

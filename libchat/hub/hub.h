@@ -138,8 +138,9 @@ class Hub {
   const fanout::BroadcastLog& log(size_t dialect) const { return *logs_[dialect]; }
   size_t dialects() const { return options_.dialects.size(); }
 
-  // Appends the shard's mail to `out`, in order.
-  void TakeMail(uint32_t shard, std::vector<Mail>& out);
+  // Appends the shard's mail to `out`, in order. `heads`, unless it is empty, gets the head of each
+  // log at the same moment: whoever writes no further has not missed mail that belongs before.
+  void TakeMail(uint32_t shard, std::vector<Mail>& out, absl::Span<uint64_t> heads = {});
   // True: the shard may block; it is woken for what comes later. False: there is mail, or a log
   // whose public messages it has receivers for has grown beyond `seen` (a head a dialect).
   bool Sleep(uint32_t shard, absl::Span<const uint64_t> seen);

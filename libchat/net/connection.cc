@@ -240,7 +240,8 @@ void Connection::TurnAway() {
 
 void Connection::Flush() {
   if (blocked_ || gone()) return;
-  const uint64_t head = shard_.hub().log(dialect()).head();
+  // One that has left gets no more mail, and its log ends where it left.
+  const uint64_t head = logged_in_ ? shard_.head(dialect()) : shard_.hub().log(dialect()).head();
   size_t budget = kWriteBudget;
   iovec pieces[kMaxPieces];
   for (;;) {

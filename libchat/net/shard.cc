@@ -36,6 +36,7 @@ Shard::Shard(uint32_t index, Shared& shared, const Limits& limits)
       limits_(limits),
       context_(1),
       followers_(shared.hub.dialects()),
+      heads_(shared.hub.dialects()),
       seen_(shared.hub.dialects()),
       checked_(shared.hub.dialects()),
       timer_(context_),
@@ -162,7 +163,7 @@ void Shard::Blocked(Connection& connection) { blocked_.push_back(connection.id()
 // ---- A turn ----
 
 void Shard::DeliverMail() {
-  shared_.hub.TakeMail(index_, mail_);
+  shared_.hub.TakeMail(index_, mail_, absl::MakeSpan(heads_));
   for (Mail& mail : mail_) {
     if (const auto* end = std::get_if<chat::EndRelay>(&mail.what)) {
       EndRelay(end->tunnel, end->grace);
@@ -178,9 +179,8 @@ void Shard::DeliverMail() {
 
 void Shard::FlushAll() {
   for (size_t d = 0; d < followers_.size(); ++d) {
-    const uint64_t head = shared_.hub.log(d).head();
-    if (head == seen_[d]) continue;
-    seen_[d] = head;
+    if (heads_[d] == seen_[d]) continue;
+    seen_[d] = heads_[d];
     for (size_t i = 0; i < followers_[d].size();) {
       Connection* connection = followers_[d][i];
       connection->Flush();

@@ -95,6 +95,8 @@ class Shard {
   // Runs `task` once everything that is due was written in this turn: where to begin a wait whose
   // end may be there already.
   void AtEndOfTurn(absl::AnyInvocable<void()> task) { at_end_.push_back(std::move(task)); }
+  // The end of what may be written of a log in this turn.
+  uint64_t head(size_t dialect) const { return heads_[dialect]; }
   // Scratch of at least `size` bytes, shared by all: valid until the next call.
   char* ReadBuffer(size_t size);
   std::vector<Text>& publishes() { return publishes_; }
@@ -159,6 +161,7 @@ class Shard {
   std::vector<SessionId> gone_;
   std::vector<absl::AnyInvocable<void()>> at_end_;
   uint64_t bytes_out_ = 0;         // of this turn
+  std::vector<uint64_t> heads_;    // of each log, when the mail was taken
   std::vector<uint64_t> seen_;     // the head of each log that was flushed
   std::vector<uint64_t> checked_;  // the head of each log when laggards were last looked for
   std::vector<Mail> mail_;

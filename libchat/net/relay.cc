@@ -1,10 +1,13 @@
 #include "libchat/net/relay.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "asio/post.hpp"
@@ -20,6 +23,8 @@ constexpr size_t kRunBudget = 1 << 20;
 // A relay's socket may keep more in the kernel than a chat connection's (limits.kernel_unsent): a
 // pump that finds room for a whole pipe needs fewer calls, and wakes the receiver less often.
 constexpr int kUnsent = 1 << 20;
+// How often it is looked whether what a client said before its reset has arrived.
+constexpr std::chrono::milliseconds kDeliveryCheck(20);
 
 // limits.user_timeout is not for a relay: to the kernel, a side that lives but does not read is as
 // good as dead. It may pause for as long as it likes; that stops the other side, and no more.
@@ -60,7 +65,7 @@ void Relay::Start() {
 }
 
 void Relay::Run(size_t from) {
-  if (ended_) return;
+  if (ended_ || (reset_ && *reset_ != from)) return;
   const size_t to = 1 - from;
   Pump& pump = pumps_[from];
   const Pump::Wait wait = pump.Run(kRunBudget);
@@ -78,10 +83,11 @@ void Relay::Run(size_t from) {
       });
     case Pump::Wait::kDone:
       done_[from] = true;
+      if (reset_) return;  // AbortOnceDelivered looks at it
       if (done_[to]) return End("both sides have ended");
       return AwaitReset(from);
     case Pump::Wait::kReset:
-      return Abort("reset");
+      return OnReset(pump.failed_on_write() ? to : from);
   }
 }
 
@@ -104,8 +110,30 @@ void Relay::AwaitReset(size_t from) {
                                    socklen_t size = sizeof(failed);
                                    ::getsockopt(self->sides_[from].socket.native_handle(),
                                                 SOL_SOCKET, SO_ERROR, &failed, &size);
-                                   if (failed != 0) self->Abort("reset");
+                                   if (failed != 0) self->OnReset(from);
                                  });
+}
+
+void Relay::OnReset(size_t side) {
+  if (ended_ || reset_) return;
+  if (!pumps_[side].input_ended()) return Abort("reset");
+  // It had said all that it had to say, which arrives before its reset does.
+  reset_ = side;
+  reset_by_ = shard_.now() + shard_.limits().relay_close;
+  AbortOnceDelivered();
+}
+
+void Relay::AbortOnceDelivered() {
+  if (ended_) return;
+  asio::ip::tcp::socket& receiver = sides_[1 - *reset_].socket;
+  int queued = 0;
+  ::ioctl(receiver.native_handle(), SIOCOUTQ, &queued);
+  if ((done_[*reset_] && queued == 0) || shard_.now() >= reset_by_) return Abort("reset");
+  delivery_timer_ = std::make_unique<asio::steady_timer>(receiver.get_executor());
+  delivery_timer_->expires_after(kDeliveryCheck);
+  delivery_timer_->async_wait([self = shared_from_this()](const asio::error_code& error) {
+    if (!error) self->AbortOnceDelivered();
+  });
 }
 
 void Relay::Abort(absl::string_view why) {
@@ -124,7 +152,9 @@ void Relay::CloseAfter(absl::Duration grace) {
   close_timer_->async_wait([self = shared_from_this()](const asio::error_code& error) {
     if (error || self->ended_) return;
     self->shard_.hub().counters().Add(Counter::kRelaysCut);
-    self->End("closed");
+    // What it cuts short must not look like an orderly end.
+    const bool cut_short = self->pumps_[0].held() + self->pumps_[1].held() != 0;
+    cut_short ? self->Abort("closed") : self->End("closed");
   });
 }
 
@@ -133,6 +163,7 @@ void Relay::End(absl::string_view why) {
   ended_ = true;
   const std::shared_ptr<Relay> self = shared_from_this();  // until the shard has forgotten it
   close_timer_.reset();
+  delivery_timer_.reset();
   for (Side& side : sides_) {
     asio::error_code ignored;
     side.socket.close(ignored);

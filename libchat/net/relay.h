@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -66,6 +67,10 @@ class Relay : public std::enable_shared_from_this<Relay> {
   void Run(size_t from);
   void AwaitThenRun(size_t from, asio::ip::tcp::socket& socket,
                     asio::ip::tcp::socket::wait_type what);
+  // `side` was reset. If it had ended its input before, that is delivered first (limits.relay_close
+  // at most); then the other side is reset, too.
+  void OnReset(size_t side);
+  void AbortOnceDelivered();
   // The input of side `from` has ended; it can still be reset.
   void AwaitReset(size_t from);
   void End(absl::string_view why);
@@ -77,6 +82,9 @@ class Relay : public std::enable_shared_from_this<Relay> {
   std::shared_ptr<TunnelTraffic> traffic_;
   std::array<bool, 2> done_ = {false, false};
   bool ended_ = false;
+  std::optional<size_t> reset_;  // the side that was, while what it said is delivered
+  absl::Time reset_by_;
+  std::unique_ptr<asio::steady_timer> delivery_timer_;
   absl::Time close_at_ = absl::InfiniteFuture();
   std::unique_ptr<asio::steady_timer> close_timer_;
 };

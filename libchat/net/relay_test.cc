@@ -128,6 +128,28 @@ TEST_P(RelayTest, AResetAfterAHalfCloseIsNoticedAtOnce) {
   EXPECT_TRUE(end.revents & POLLERR) << end.revents;
 }
 
+// The second side reads late, and its kernel takes little: most of the bytes are the server's when
+// the first side is gone.
+TEST_P(RelayTest, WhatWasSaidBeforeAHalfCloseArrivesInSpiteOfAReset) {
+  const uint32_t connect_id = AgreeOnRelay(alice_, "alice", bob_, "bob");
+  std::string said;
+  FillBlock(7, said);
+  said.resize(said.size() / 2);
+  TestClient first(server_.port());
+  first.Send(PresentId(connect_id) + said);
+  first.HalfClose();
+  ASSERT_TRUE(server_.AwaitIn(State::kWaitingForPeer, 1));
+  TestClient second(server_.port(), "127.0.0.1", /*receive_buffer=*/4096);
+  second.Send(PresentId(connect_id));
+  Await([&] { return server_->hub().Tunnels(0, 1).at(0).bytes_from_first == said.size(); },
+        "all bytes on their way");
+  first.Reset();
+  second.Send("x");
+  StreamEnd end;
+  EXPECT_TRUE(second.ReceiveAll(&end) == Established() + said);
+  ExpectNoTunnels();
+}
+
 TEST_P(RelayTest, BytesRightBehindTheIdBelongToTheRelay) {
   const uint32_t connect_id = AgreeOnRelay(alice_, "alice", bob_, "bob");
   TestClient first(server_.port());

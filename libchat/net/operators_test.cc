@@ -3,7 +3,6 @@
 #include <chrono>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -233,26 +232,6 @@ TEST(OperatorsTest, ADrainHasItsTime) {
   server->AwaitDrained();
   EXPECT_TRUE(server.AwaitConnections(0));
   EXPECT_EQ(server.count(Counter::kRelaysCut), 1);
-}
-
-// Whoever is on the way to a shard when the drain begins must not be forgotten there.
-TEST(OperatorsTest, ADrainEndsWhoeverComesAtThatMoment) {
-  for (int round = 0; round < 20; ++round) {
-    Limits limits = TestLimits();
-    limits.login = absl::Hours(1);
-    limits.drain_relays = absl::Seconds(5);  // AwaitDrained waits no longer
-    TestServer server(limits, /*threads=*/3);
-    std::thread drain([&] { server->Drain(); });
-    std::vector<TestClient> clients;
-    for (int i = 0; i < 20; ++i) {
-      clients.emplace_back();
-      clients.back().Connect(server.port());  // or not, if that is closed already
-    }
-    drain.join();
-    clients.clear();
-    server->AwaitDrained();
-    EXPECT_EQ(server->connection_count(), 0);
-  }
 }
 
 }  // namespace

@@ -129,12 +129,12 @@ class ServerImpl final : public Server {
 
   void Drain() override {
     if (draining_.exchange(true)) return;
-    OnAllShards([&](Shard& shard, size_t i) {
-      if (i == 0) {
-        for (auto& listener : listeners_) listener->Close();
-      }
-      shard.Drain();
+    OnAllShards([&](Shard&, size_t i) {
+      if (i != 0) return;
+      for (auto& listener : listeners_) listener->Close();
     });
+    // Whoever was let in before that is on the way to a shard, ahead of this.
+    OnAllShards([](Shard& shard, size_t) { shard.Drain(); });
     hub_.EndTunnels(hub_.limits().drain_relays);
     ServerEvent event;
     event.kind = ServerEvent::Kind::kDrain;

@@ -103,22 +103,6 @@ TEST(ServerTest, AHalfClosedClientGetsWhatIsDueThenACleanEnd) {
   EXPECT_EQ(end, StreamEnd::kClean);
 }
 
-// A message that was accepted for a user is due to that user, though it ends its stream at once.
-TEST(ServerTest, AHalfClosedClientGetsWhatWasOnItsWay) {
-  TestServer server;
-  for (int i = 0; i < 200; ++i) {
-    TestClient client = server.LoggedIn("alice");
-    const std::string note = Private("alice", "alice", "a note to myself");
-    client.Send(note);
-    client.HalfClose();
-    StreamEnd end;
-    ASSERT_EQ(client.ReceiveAll(&end), note) << i;
-    ASSERT_EQ(end, StreamEnd::kClean);
-    client.Close();
-    ASSERT_TRUE(server.AwaitConnections(0));
-  }
-}
-
 TEST(ServerTest, AClientThatClosesFreesItsName) {
   TestServer server;
   for (int i = 0; i < 20; ++i) {

@@ -112,8 +112,6 @@ void Shard::Adopt(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& liste
   slots_[slot].connection =
       std::make_shared<Connection>(*this, id, std::move(socket), listener, std::move(pass));
   slots_[slot].connection->Start();
-  // It was accepted before the listeners were closed.
-  if (draining_) slots_[slot].connection->CutOff(Farewell::kShutdown, Counter::kCutShutdown);
 }
 
 void Shard::Refuse(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& listener) {
@@ -289,7 +287,6 @@ char* Shard::ReadBuffer(size_t size) {
 }
 
 void Shard::Drain() {
-  draining_ = true;
   for (const Slot& slot : slots_) {
     if (slot.connection != nullptr) {
       slot.connection->CutOff(Farewell::kShutdown, Counter::kCutShutdown);

@@ -150,7 +150,6 @@ class Shard {
   asio::io_context context_;
   std::thread thread_;
   bool stopped_ = false;
-  bool draining_ = false;
   mutable absl::Time now_ = absl::InfinitePast();  // not read yet in this turn
 
   std::vector<Slot> slots_;

@@ -500,6 +500,7 @@ Delivery Connection::AnswerRequest(RequestKind kind, UserRef asker, bool accept)
 }
 
 TicketResult Connection::PresentTicket(int64_t connect_id) {
+  if (logged_in_) return TicketResult::kRefused;  // a user's connection is not half of a relay
   return shard_.hub().PresentTicket(id_, connect_id, pass_.counted_as());
 }
 

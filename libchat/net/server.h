@@ -81,7 +81,7 @@ class Server {
   // (limits.drain, limits.drain_relays). Returns at once; calling it again changes nothing.
   virtual void Drain() = 0;
   virtual bool draining() const = 0;
-  // Blocks until a drain has ended: everything is closed, or its time is over.
+  // After Drain: blocks until everything is closed, or the time for that is over.
   virtual void AwaitDrained() = 0;
 };
 

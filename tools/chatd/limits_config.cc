@@ -116,6 +116,7 @@ const Bound kBounds[] = {
     {"lag", Size{&Limits::lag}},
     {"stall", Duration{&Limits::stall}},
     {"private_queue", Size{&Limits::private_queue}},
+    {"mailbox", Number{&Limits::mailbox}},
     {"kernel_unsent", Size{&Limits::kernel_unsent, {1, INT32_MAX, true}}},
     {"memory", Size{&Limits::memory}},
     {"messages_per_second", Number{&Limits::messages_per_second}},

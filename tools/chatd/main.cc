@@ -63,9 +63,9 @@ int main(int argc, char** argv) {
   AddText(app, "--log-level", flags.settings.log_level, "LEVEL",
           "debug, info, warning or error (default: info)");
   app.add_flag_callback(
-      "-v", [&] { SetLogLevel(flags, "debug"); }, "as --log-level debug");
+      "-v,--verbose", [&] { SetLogLevel(flags, "debug"); }, "as --log-level debug");
   app.add_flag_callback(
-      "-q", [&] { SetLogLevel(flags, "error"); }, "as --log-level error");
+      "-q,--quiet", [&] { SetLogLevel(flags, "error"); }, "as --log-level error");
   app.add_option("--ready-fd", flags.ready_fd,
                  "writes to this descriptor, once clients can connect, the URL of each listener on "
                  "a line of its own, then an empty line, and closes it")

@@ -89,14 +89,16 @@ absl::Status ClientSession::SendPrivate(SendToken, UserRef to, Text body) {
   return absl::OkStatus();
 }
 
-absl::Status ClientSession::AskRelay(UserRef to) {
+absl::Status ClientSession::Ask(RequestKind kind, UserRef to, Text reason) {
+  if (kind != RequestKind::kRelay) return chat::ClientSession::Ask(kind, to, reason);
   if (absl::Status s = In(State::kLoggedIn); !s.ok()) return s;
   if (absl::Status s = CheckName(to.name); !s.ok()) return s;
   Send(RequestPrivate{login_, Display(to)});
   return absl::OkStatus();
 }
 
-absl::Status ClientSession::AnswerRelay(UserRef asker, bool accept) {
+absl::Status ClientSession::Answer(RequestKind kind, UserRef asker, bool accept) {
+  if (kind != RequestKind::kRelay) return chat::ClientSession::Answer(kind, asker, accept);
   if (absl::Status s = In(State::kLoggedIn); !s.ok()) return s;
   if (absl::Status s = CheckName(asker.name); !s.ok()) return s;
   const std::string requester = Display(asker);
@@ -185,13 +187,13 @@ bool ClientSession::On(const MessagePrivate& packet) {
 
 bool ClientSession::On(const RequestPrivate& packet) {
   if (state_ != State::kLoggedIn || packet.login_target != login_) return false;
-  host_.OnClientEvent(RelayAsked{User(ParseUser(packet.login_requester))});
+  host_.OnClientEvent(Asked{RequestKind::kRelay, User(ParseUser(packet.login_requester)), ""});
   return true;
 }
 
 bool ClientSession::On(const KoPrivate& packet) {
   if (state_ != State::kLoggedIn || packet.login_requester != login_) return false;
-  host_.OnClientEvent(RelayRefused{User(ParseUser(packet.login_target))});
+  host_.OnClientEvent(Refused{RequestKind::kRelay, User(ParseUser(packet.login_target)), false});
   return true;
 }
 

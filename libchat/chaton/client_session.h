@@ -25,8 +25,8 @@ class ClientSession final : public chat::ClientSession {
   absl::Status PresentTicket(int64_t connect_id) override;
   absl::Status SendPublic(SendToken token, Text body) override;
   absl::Status SendPrivate(SendToken token, UserRef to, Text body) override;
-  absl::Status AskRelay(UserRef to) override;
-  absl::Status AnswerRelay(UserRef asker, bool accept) override;
+  absl::Status Ask(RequestKind kind, UserRef to, Text reason) override;
+  absl::Status Answer(RequestKind kind, UserRef asker, bool accept) override;
   absl::Status CloseRelay(const RelayGranted& relay) override;
   Step OnBytes(absl::string_view in) override;
 

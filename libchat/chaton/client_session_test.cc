@@ -132,16 +132,17 @@ TEST(ClientSendTest, AddressesUsersOfOtherServers) {
 
 TEST(ClientRelayTest, AsksAnswersAndCloses) {
   const auto client = Client::LoggedIn();
-  EXPECT_TRUE(client->session.AskRelay(User("bob")).ok());
+  EXPECT_TRUE(client->session.Ask(RequestKind::kRelay, User("bob"), Text()).ok());
   EXPECT_EQ(client->host.TakeSent(), Bytes(RequestPrivate{"alice", "bob"}));
-  EXPECT_TRUE(client->session.AnswerRelay(User("bob"), true).ok());
+  EXPECT_TRUE(client->session.Answer(RequestKind::kRelay, User("bob"), true).ok());
   EXPECT_EQ(client->host.TakeSent(), Bytes(OkPrivate{"bob", "alice"}));
-  EXPECT_TRUE(client->session.AnswerRelay(User("bob"), false).ok());
+  EXPECT_TRUE(client->session.Answer(RequestKind::kRelay, User("bob"), false).ok());
   EXPECT_EQ(client->host.TakeSent(), Bytes(KoPrivate{"bob", "alice"}));
   EXPECT_TRUE(client->session.CloseRelay({User("bob"), User("alice"), 9}).ok());
   EXPECT_EQ(client->host.TakeSent(), Bytes(CloseConnection{9, "bob", "alice"}));
-  EXPECT_EQ(client->session.AskRelay(User("")).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(client->session.AnswerRelay(User("a b"), true).code(),
+  EXPECT_EQ(client->session.Ask(RequestKind::kRelay, User(""), Text()).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(client->session.Answer(RequestKind::kRelay, User("a b"), true).code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(client->host.sent, "");
 }
@@ -156,7 +157,7 @@ TEST(ClientRelayTest, HearsWhatTheServerSays) {
       const auto client = Client::LoggedIn(longs);
       for (const std::string& segment : segments) client->feeder.Feed(segment);
       EXPECT_THAT(client->host.events,
-                  ElementsAre("RelayAsked by bob@7", "RelayRefused by bob",
+                  ElementsAre("Asked for relay by bob@7", "Refused relay by bob",
                               "RelayGranted alice -> bob connect_id 9", "RelayEnding by bob",
                               "Received bob -> alice: \"psst\""));
       EXPECT_EQ(client->feeder.rest(), "");
@@ -197,7 +198,8 @@ TEST(ClientStateTest, WhatNeedsALoginSaysSo) {
     ClientSession& session = client->session;
     for (const absl::Status& status :
          {session.SendPublic(1, ToText("x")), session.SendPrivate(2, User("bob"), ToText("x")),
-          session.AskRelay(User("bob")), session.AnswerRelay(User("bob"), true),
+          session.Ask(RequestKind::kRelay, User("bob"), Text()),
+          session.Answer(RequestKind::kRelay, User("bob"), true),
           session.CloseRelay({User("alice"), User("bob"), 1})}) {
       EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
       EXPECT_FALSE(status.message().empty());

@@ -174,6 +174,7 @@ void ServerSession::On(const RequestPrivate& packet) {
       // Section 3: ignored if nobody connected has that login.
       host_.Count(Fault::kNoSuchUser);
       break;
+    case Delivery::kNoConsent:
     case Delivery::kNotPossible:
       Send(KoPrivate{packet.login_requester, packet.login_target});
       break;

@@ -64,6 +64,11 @@ class ServerSession final : public chat::ServerSession {
   void Tell(const Answer& event);
   void Tell(const RelayClosing& event);
   void Tell(const RelayEstablished& event);
+  // What the protocol has no words for: nothing that its user asked for.
+  void Tell(const TalkClosed&) {}
+  void Tell(const Undelivered&) {}
+  void Tell(const Authenticated&) {}
+  void Tell(const Registered&) {}
 
   DecodeLimits decode_limits() const;
 

@@ -30,10 +30,6 @@ class ToyClientSession final : public ClientSession {
   absl::Status SendPublic(SendToken token, Text body) override {
     return Say(absl::StrCat("SAY ", token, " ", body.bytes()));
   }
-  absl::Status SendPrivate(SendToken, UserRef, Text) override { return NotThere(); }
-  absl::Status AskRelay(UserRef) override { return NotThere(); }
-  absl::Status AnswerRelay(UserRef, bool) override { return NotThere(); }
-  absl::Status CloseRelay(const RelayGranted&) override { return NotThere(); }
 
   Step OnBytes(absl::string_view in) override {
     Step step;
@@ -69,7 +65,6 @@ class ToyClientSession final : public ClientSession {
     host_.Send(absl::StrCat(line, "\n"));
     return absl::OkStatus();
   }
-  static absl::Status NotThere() { return absl::UnimplementedError("not in this dialect"); }
 
   ClientHost& host_;
 };

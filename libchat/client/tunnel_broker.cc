@@ -30,15 +30,16 @@ asio::awaitable<absl::Status> TunnelBroker::Serve(Client& client, std::string se
 }
 
 void TunnelBroker::Handle(const ClientEvent& event) {
-  if (const auto* asked = std::get_if<RelayAsked>(&event)) {
+  if (const auto* asked = std::get_if<Asked>(&event)) {
+    if (asked->kind != RequestKind::kRelay) return;
     // Who has gone meanwhile has no use for the answer; the session refuses nothing else.
-    (void)client_->session().AnswerRelay(asked->from, events_.asked(asked->from));
+    (void)client_->session().Answer(RequestKind::kRelay, asked->from, events_.asked(asked->from));
   } else if (const auto* grant = std::get_if<RelayGranted>(&event)) {
     const bool wanted =
         grant->target == self_ ? events_.granted(*grant) : Settle(grant->target, *grant);
     // The other party need not wait for it either.
     if (!wanted) (void)client_->session().CloseRelay(*grant);
-  } else if (const auto* refused = std::get_if<RelayRefused>(&event)) {
+  } else if (const auto* refused = std::get_if<Refused>(&event)) {
     Settle(refused->target, absl::PermissionDeniedError("refused"));
   } else if (const auto* ending = std::get_if<RelayEnding>(&event)) {
     events_.ending(ending->by);
@@ -75,7 +76,7 @@ void TunnelBroker::AskMore() {
       ++i;
       continue;
     }
-    const absl::Status status = client_->session().AskRelay(next.target);
+    const absl::Status status = client_->session().Ask(RequestKind::kRelay, next.target, Text());
     if (!status.ok()) {
       Finish(asking_.begin() + i, status);
       continue;

@@ -39,15 +39,11 @@ class LineSession final : public ClientSession {
 
   absl::Status Login(absl::string_view name) override { return Say("LOGIN ", name); }
   absl::Status PresentTicket(int64_t id) override { return Say("TICKET ", absl::StrCat(id)); }
-  absl::Status SendPublic(SendToken, Text) override { return absl::UnimplementedError(""); }
-  absl::Status SendPrivate(SendToken, UserRef, Text) override {
-    return absl::UnimplementedError("");
-  }
-  absl::Status AskRelay(UserRef to) override {
+  absl::Status Ask(RequestKind, UserRef to, Text) override {
     if (to.name == "unsayable") return absl::InvalidArgumentError("no such name");
     return Say("ASK ", to.name);
   }
-  absl::Status AnswerRelay(UserRef asker, bool accept) override {
+  absl::Status Answer(RequestKind, UserRef asker, bool accept) override {
     return Say(accept ? "YES " : "NO ", asker.name);
   }
   absl::Status CloseRelay(const RelayGranted& relay) override {
@@ -69,8 +65,9 @@ class LineSession final : public ClientSession {
  private:
   Next OnLine(const std::vector<std::string>& words) {
     if (words[0] == "OK") host_.OnClientEvent(LoggedIn{});
-    if (words[0] == "ASKED") host_.OnClientEvent(RelayAsked{User(words[1])});
-    if (words[0] == "REFUSED") host_.OnClientEvent(RelayRefused{User(words[1])});
+    if (words[0] == "ASKED") host_.OnClientEvent(Asked{RequestKind::kRelay, User(words[1]), ""});
+    if (words[0] == "REFUSED")
+      host_.OnClientEvent(Refused{RequestKind::kRelay, User(words[1]), false});
     if (words[0] == "ENDING") host_.OnClientEvent(RelayEnding{User(words[1])});
     if (words[0] == "GRANT") {
       host_.OnClientEvent(RelayGranted{User(words[1]), User(words[2]), std::stoll(words[3])});

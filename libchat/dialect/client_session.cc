@@ -16,6 +16,8 @@ absl::string_view Shown(LoginRefused::Reason reason) {
       return "taken";
     case LoginRefused::Reason::kPassword:
       return "password";
+    case LoginRefused::Reason::kNoAccount:
+      return "no account";
     case LoginRefused::Reason::kOther:
       return "other";
   }
@@ -51,15 +53,32 @@ struct Printer {
   std::string operator()(const Rejected& e) const {
     return absl::StrCat("Rejected ", e.token, ": ", Shown(e.reason));
   }
-  std::string operator()(const RelayAsked& e) const {
-    return absl::StrCat("RelayAsked by ", Shown(e.from));
+  std::string operator()(const AccountMade&) const { return "AccountMade"; }
+  std::string operator()(const AccountRefused&) const { return "AccountRefused"; }
+  std::string operator()(const Replaced&) const { return "Replaced"; }
+  std::string operator()(const Notice& e) const {
+    return absl::StrCat("Notice: ", absl::CHexEscape(e.text));
+  }
+  std::string operator()(const Asked& e) const {
+    return absl::StrCat("Asked for ", ToString(e.kind), " by ", Shown(e.from),
+                        e.reason.empty() ? "" : ": ", absl::CHexEscape(e.reason));
+  }
+  std::string operator()(const Refused& e) const {
+    return absl::StrCat("Refused ", ToString(e.kind), e.absent ? ", absent " : " by ",
+                        Shown(e.target));
+  }
+  std::string operator()(const TalkOpened& e) const {
+    return absl::StrCat("TalkOpened with ", Shown(e.peer));
+  }
+  std::string operator()(const TalkEnded& e) const {
+    return absl::StrCat("TalkEnded with ", Shown(e.peer));
+  }
+  std::string operator()(const DirectGranted& e) const {
+    return absl::StrCat("DirectGranted by ", Shown(e.peer), " port ", e.at.port, " id ", e.at.id);
   }
   std::string operator()(const RelayGranted& e) const {
     return absl::StrCat("RelayGranted ", Shown(e.asker), " -> ", Shown(e.target), " connect_id ",
                         e.connect_id);
-  }
-  std::string operator()(const RelayRefused& e) const {
-    return absl::StrCat("RelayRefused by ", Shown(e.target));
   }
   std::string operator()(const RelayEnding& e) const {
     return absl::StrCat("RelayEnding by ", Shown(e.by));
@@ -67,7 +86,44 @@ struct Printer {
   std::string operator()(const RelayOpen&) const { return "RelayOpen"; }
 };
 
+absl::Status None(absl::string_view what) {
+  return absl::UnimplementedError(absl::StrCat("this dialect has no ", what));
+}
+
+absl::Status NoRequests(RequestKind kind) {
+  switch (kind) {
+    case RequestKind::kTalk:
+      return None("talks");
+    case RequestKind::kRelay:
+      return None("relays");
+    case RequestKind::kDirect:
+      return None("direct connections");
+  }
+  return None("such requests");
+}
+
 }  // namespace
+
+absl::Status ClientSession::LoginWithPassword(absl::string_view, absl::string_view) {
+  return None("passwords");
+}
+absl::Status ClientSession::Register(absl::string_view, absl::string_view) {
+  return None("registration");
+}
+absl::Status ClientSession::PresentTicket(int64_t) { return None("relays"); }
+absl::Status ClientSession::SendPublic(SendToken, Text) { return None("messages to everyone"); }
+absl::Status ClientSession::SendPrivate(SendToken, UserRef, Text) {
+  return None("private messages through the server");
+}
+absl::Status ClientSession::Ask(RequestKind kind, UserRef, Text) { return NoRequests(kind); }
+absl::Status ClientSession::Answer(RequestKind kind, UserRef, bool) { return NoRequests(kind); }
+absl::Status ClientSession::AcceptDirect(UserRef, const DirectAddress&) {
+  return NoRequests(RequestKind::kDirect);
+}
+absl::Status ClientSession::CloseTalk(UserRef) { return NoRequests(RequestKind::kTalk); }
+absl::Status ClientSession::CloseRelay(const RelayGranted&) {
+  return NoRequests(RequestKind::kRelay);
+}
 
 std::string ToString(const ClientEvent& event) { return std::visit(Printer{}, event); }
 

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "libchat/dialect/server_session.h"
+#include "libchat/event/event.h"
 #include "libchat/event/text.h"
 #include "libchat/event/user.h"
 
@@ -26,11 +27,27 @@ struct LoggedIn {
   friend bool operator==(const LoggedIn&, const LoggedIn&) = default;
 };
 struct LoginRefused {
-  enum class Reason : uint8_t { kName, kTaken, kPassword, kOther };
+  enum class Reason : uint8_t { kName, kTaken, kPassword, kNoAccount, kOther };
   Reason reason = Reason::kOther;
   // True if the name could be why: another name is worth a try on the same connection.
   bool try_another_name = false;
   friend bool operator==(const LoginRefused&, const LoginRefused&) = default;
+};
+// The account that was asked for exists now (see ClientSession::Register).
+struct AccountMade {
+  friend bool operator==(const AccountMade&, const AccountMade&) = default;
+};
+struct AccountRefused {
+  friend bool operator==(const AccountRefused&, const AccountRefused&) = default;
+};
+// The user has logged in elsewhere: the server ends this connection.
+struct Replaced {
+  friend bool operator==(const Replaced&, const Replaced&) = default;
+};
+// The server says something about the connection, for people to read.
+struct Notice {
+  std::string text;
+  friend bool operator==(const Notice&, const Notice&) = default;
 };
 // A message from somebody. The user's own public messages come too, where the dialect echoes them.
 struct Received {
@@ -52,10 +69,34 @@ struct Rejected {
   Reason reason = Reason::kOther;
   friend bool operator==(const Rejected&, const Rejected&) = default;
 };
-// Somebody asks for a private relayed connection.
-struct RelayAsked {
+// Somebody asks this user for something: see ClientSession::Answer.
+struct Asked {
+  RequestKind kind = RequestKind::kTalk;
   User from;
-  friend bool operator==(const RelayAsked&, const RelayAsked&) = default;
+  std::string reason;  // as it came
+  friend bool operator==(const Asked&, const Asked&) = default;
+};
+// This user's request has come to nothing.
+struct Refused {
+  RequestKind kind = RequestKind::kTalk;
+  User target;
+  bool absent = false;  // there is nobody of that name; else `target` or the server said no
+  friend bool operator==(const Refused&, const Refused&) = default;
+};
+// This user and `peer` can exchange private messages now.
+struct TalkOpened {
+  User peer;
+  friend bool operator==(const TalkOpened&, const TalkOpened&) = default;
+};
+struct TalkEnded {
+  User peer;
+  friend bool operator==(const TalkEnded&, const TalkEnded&) = default;
+};
+// `peer` has accepted a direct connection and listens for it.
+struct DirectGranted {
+  User peer;
+  DirectAddress at;
+  friend bool operator==(const DirectGranted&, const DirectGranted&) = default;
 };
 // A private connection was agreed on: both parties present `connect_id` on a new connection.
 struct RelayGranted {
@@ -63,11 +104,6 @@ struct RelayGranted {
   User target;
   int64_t connect_id = 0;
   friend bool operator==(const RelayGranted&, const RelayGranted&) = default;
-};
-// `target` refused this user's request.
-struct RelayRefused {
-  User target;
-  friend bool operator==(const RelayRefused&, const RelayRefused&) = default;
 };
 // `by` asked to end the relay between it and this user.
 struct RelayEnding {
@@ -80,8 +116,9 @@ struct RelayOpen {
   friend bool operator==(const RelayOpen&, const RelayOpen&) = default;
 };
 
-using ClientEvent = std::variant<LoggedIn, LoginRefused, Received, Confirmed, Rejected, RelayAsked,
-                                 RelayGranted, RelayRefused, RelayEnding, RelayOpen>;
+using ClientEvent = std::variant<LoggedIn, LoginRefused, AccountMade, AccountRefused, Replaced,
+                                 Notice, Received, Confirmed, Rejected, Asked, Refused, TalkOpened,
+                                 TalkEnded, DirectGranted, RelayGranted, RelayEnding, RelayOpen>;
 
 std::string ToString(const ClientEvent& event);
 
@@ -104,14 +141,32 @@ enum class Confirmation : uint8_t {
   kNone,  // not at all: half-close, and the server's clean close says that all was read
 };
 
+// How a user of the dialect writes to one other.
+enum class PrivateWay : uint8_t {
+  kServer,  // SendPrivate, at once
+  kTalk,    // SendPrivate, once a request to talk was accepted (TalkOpened)
+  kDirect,  // over a direct connection of the two clients
+};
+
+// How files travel.
+enum class FileWay : uint8_t { kNone, kServer, kDirect };
+
+// Whether a user logs in with a password.
+enum class Passwords : uint8_t { kNever, kOptional, kRequired };
+
 // What a client of the dialect can do; the tools ask this, never the dialect's name.
 struct ClientTraits {
+  // The longest message that every user of a server can be sent, whatever it speaks.
   size_t max_message_bytes = 0;
   bool public_room = false;
   Confirmation public_confirmation = Confirmation::kNone;
   Confirmation private_confirmation = Confirmation::kNone;
   bool relays = false;  // private connections through the server
   bool ascii_only = false;
+  PrivateWay private_way = PrivateWay::kServer;
+  FileWay file_way = FileWay::kNone;
+  Passwords passwords = Passwords::kNever;
+  bool registers = false;  // makes accounts (ClientSession::Register)
 };
 
 // Thread safety: none. A call that the dialect does not have (ClientTraits) returns
@@ -124,17 +179,31 @@ class ClientSession {
   // First call of an ordinary connection. After LoginRefused with try_another_name it may be called
   // again. LoggedIn or LoginRefused follows.
   virtual absl::Status Login(absl::string_view name) = 0;
+  // The same, to an account. `password` is not kept.
+  virtual absl::Status LoginWithPassword(absl::string_view name, absl::string_view password);
+
+  // Instead of Login, and possibly before LoginWithPassword: asks for a new account. AccountMade or
+  // AccountRefused follows.
+  virtual absl::Status Register(absl::string_view name, absl::string_view password);
 
   // First and only call of a connection that shall become half of a relay. RelayOpen follows, or
   // the server closes.
-  virtual absl::Status PresentTicket(int64_t connect_id) = 0;
+  virtual absl::Status PresentTicket(int64_t connect_id);
 
-  virtual absl::Status SendPublic(SendToken token, Text body) = 0;
-  virtual absl::Status SendPrivate(SendToken token, UserRef to, Text body) = 0;
+  virtual absl::Status SendPublic(SendToken token, Text body);
+  virtual absl::Status SendPrivate(SendToken token, UserRef to, Text body);
 
-  virtual absl::Status AskRelay(UserRef to) = 0;
-  virtual absl::Status AnswerRelay(UserRef asker, bool accept) = 0;
-  virtual absl::Status CloseRelay(const RelayGranted& relay) = 0;
+  // Asks `to` for something: TalkOpened, RelayGranted or DirectGranted follows, or Refused.
+  // `reason` is left out where the dialect has no place for it. kResourceExhausted: the dialect
+  // allows no further request before the answer to another one.
+  virtual absl::Status Ask(RequestKind kind, UserRef to, Text reason);
+  // Answers the oldest open request of that kind from `asker`; a kDirect one is accepted with
+  // AcceptDirect instead.
+  virtual absl::Status Answer(RequestKind kind, UserRef asker, bool accept);
+  virtual absl::Status AcceptDirect(UserRef asker, const DirectAddress& at);
+
+  virtual absl::Status CloseTalk(UserRef peer);
+  virtual absl::Status CloseRelay(const RelayGranted& relay);
 
   // As ServerSession::OnBytes. kRelay: RelayOpen was reported. kClose: the server broke the
   // protocol; the session is over.

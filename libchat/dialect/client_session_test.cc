@@ -16,9 +16,9 @@ TEST(ClientEventTest, IsPrintedOnOneLine) {
   EXPECT_EQ(ToString(Received{true, User("a"), User("b"), "\xFF"}), "Received a -> b: \"\\xff\"");
   EXPECT_EQ(ToString(Confirmed{3}), "Confirmed 3");
   EXPECT_EQ(ToString(Rejected{4, Rejected::Reason::kNoSuchUser}), "Rejected 4: no such user");
-  EXPECT_EQ(ToString(RelayAsked{User("a")}), "RelayAsked by a");
+  EXPECT_EQ(ToString(Asked{RequestKind::kRelay, User("a"), ""}), "Asked for relay by a");
   EXPECT_EQ(ToString(RelayGranted{User("a"), User("b"), 9}), "RelayGranted a -> b connect_id 9");
-  EXPECT_EQ(ToString(RelayRefused{User("b")}), "RelayRefused by b");
+  EXPECT_EQ(ToString(Refused{RequestKind::kRelay, User("b"), false}), "Refused relay by b");
   EXPECT_EQ(ToString(RelayEnding{User("b")}), "RelayEnding by b");
   EXPECT_EQ(ToString(RelayOpen{}), "RelayOpen");
 }

@@ -4,6 +4,7 @@
 #ifndef LIBCHAT_DIALECT_DIALECT_H_
 #define LIBCHAT_DIALECT_DIALECT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "libchat/dialect/client_session.h"
+#include "libchat/dialect/direct_session.h"
 #include "libchat/dialect/limits.h"
 #include "libchat/dialect/server_session.h"
 #include "libchat/dialect/session_host.h"
@@ -35,6 +37,13 @@ struct DefaultListener {
 enum class OwnPublic : uint8_t {
   kEchoed,   // the sender, too: the echo is its confirmation
   kLeftOut,  // everyone but the sender
+};
+
+// How the users of a dialect write to each other, and to others, through the server.
+enum class PrivateMessages : uint8_t {
+  kFree,   // anybody writes to anybody; a request to talk is accepted at once
+  kTalks,  // only two who have agreed to talk: one asks the other
+  kNone,   // not through the server
 };
 
 // Thread safety: immutable; all methods may be called from any thread.
@@ -62,8 +71,22 @@ class Dialect {
   virtual bool has_public_room() const { return true; }
   virtual OwnPublic own_public() const { return OwnPublic::kEchoed; }
 
+  virtual PrivateMessages private_messages() const { return PrivateMessages::kFree; }
+  // The longest private message that its clients can be sent, in bytes.
+  virtual size_t max_private_bytes() const { return kMaxMessageBytes; }
+  // True if its clients are shown the reason of a request to talk.
+  virtual bool shows_reason() const { return false; }
+  // True if names are shown to its clients ToAscii, and they write them so.
+  virtual bool ascii_names() const { return false; }
+
   // What its clients can be asked for by other users.
   virtual bool answers(RequestKind kind) const = 0;
+
+  // One end of a direct connection between two clients. Null where ClientTraits says that there are
+  // none. The host outlives the session.
+  virtual std::unique_ptr<DirectSession> NewDirectSession(const DirectOptions&, DirectHost&) const {
+    return nullptr;
+  }
 
   // Writes the one packet that says `message` to all clients of this dialect, whatever their
   // listener's options. Pure; called under the hub's lock: memory only, no allocation. At most

@@ -33,6 +33,7 @@ enum class Farewell : uint8_t {
   kLoginTimeout,
   kKicked,
   kOverloaded,  // a limit on connections or memory
+  kReplaced,    // the user has logged in elsewhere
   kShutdown,
 };
 
@@ -49,8 +50,14 @@ class ServerSession {
   // `in` holds all bytes received and not yet consumed. IT DIES WHEN THIS RETURNS.
   virtual Step OnBytes(absl::string_view in) = 0;
 
-  // Something from the hub for this client. Only called after a login or an accepted ticket.
+  // Something from the hub for this client. Only called after a login or an accepted ticket, and
+  // with what a call of its host has promised. After kPause: kMore goes on with what had come
+  // meanwhile, kPause waits on.
   virtual Next OnEvent(const Event& event) = 0;
+
+  // For seconds now, no more has been read from this client than its rate allows
+  // (limits.messages_per_second). A dialect with an error for that says it.
+  virtual void OnTooFast() {}
 
   // The connection is about to be closed by the server: Send the dialect's last words, if any.
   virtual void OnFarewell(Farewell reason) = 0;

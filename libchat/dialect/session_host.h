@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/strings/string_view.h"
 #include "libchat/event/event.h"
@@ -14,19 +15,11 @@
 
 namespace chat {
 
-// How an attempt to log in ended.
-enum class LoginResult : uint8_t {
-  kAccepted,
-  kTaken,       // somebody connected has that name
-  kNotAName,    // against the rules for names (IsName)
-  kAlreadyIn,   // this connection has a name already; it stays
-  kOverloaded,  // a limit of the server; the refusal is counted
-};
-
 // What became of something addressed to one user.
 enum class Delivery : uint8_t {
   kSent,         // on its way; nothing more is known
   kNoSuchUser,   // nobody of that name is connected, or not one who can be reached this way
+  kNoConsent,    // the two have not agreed to talk
   kNotPossible,  // there is no matching request, or the server's bounds (limits.*) forbid it
 };
 
@@ -64,21 +57,53 @@ class SessionHost {
   // messages reach this client.
   virtual LoginResult Login(absl::string_view name) = 0;
 
+  // Login to an account. The session says Next::kPause then; how it ended comes as an Authenticated
+  // event. With kTakeover the right password takes the name over from an older connection, which is
+  // closed (Farewell::kReplaced); without, the name is kTaken then.
+  enum class Takeover : uint8_t { kTakeover, kNone };
+  virtual void Authenticate(absl::string_view name, absl::string_view password,
+                            Takeover takeover) = 0;
+
+  // Makes an account, without logging in. The session says Next::kPause then; how it ended comes as
+  // a Registered event. The dialect's own rules for names and passwords are the session's to keep.
+  virtual void Register(absl::string_view name, absl::string_view password) = 0;
+
   // Says `body` to everyone. The bytes of `body` must live until the current OnBytes returns. Needs
   // a login.
   virtual void Publish(Text body) = 0;
 
-  // Says `body` to one user. Needs a login, as all that follows but PresentTicket.
+  // Says `body` to one user. Needs a login, as all that follows but PresentTicket. Where one of the
+  // two dialects needs consent (Dialect::private_messages), the two must have a talk; for a user
+  // whose dialect cannot ask for one, the server asks, and the message waits.
   virtual Delivery SendPrivate(UserRef to, Text body) = 0;
 
-  // Asks `to` for something; the end of it comes as an Answer event.
+  // Says `body` to the other party of a talk. kNotPossible unless `talk` is this user's with `to`.
+  virtual Delivery SendInTalk(TalkNumber talk, UserRef to, Text body) = 0;
+
+  // Ends a talk: the other party gets TalkClosed. kNotPossible as above.
+  virtual Delivery CloseTalk(TalkNumber talk, UserRef other) = 0;
+
+  // This client has acknowledged the message of that number.
+  virtual void Acknowledge(int64_t number) = 0;
+
+  // Asks `to` for something; the end of it comes as an Answer event. `reason` is shown where the
+  // other dialect can.
   virtual Delivery Ask(RequestKind kind, UserRef to, Text reason) = 0;
 
   // Answers the oldest open request of that kind from `asker` to this user. kNotPossible if there
   // is none.
   virtual Delivery AnswerRequest(RequestKind kind, UserRef asker, bool accept) = 0;
 
-  // Presents a connect_id: this connection wants to become one half of that relay.
+  // Accepts the oldest open request for a direct connection (kDirect) from `asker`, who is told
+  // `at`. kNotPossible if there is none.
+  virtual Delivery AcceptDirect(UserRef asker, const DirectAddress& at) = 0;
+
+  // The client's address as the server sees it, in network order: 4 bytes (IPv4, also when mapped
+  // into IPv6) or 16.
+  virtual std::string PeerAddress() const = 0;
+
+  // Presents a connect_id, before any login: this connection wants to become one half of that
+  // relay.
   virtual TicketResult PresentTicket(int64_t connect_id) = 0;
 
   // Asks for the end of relay `connect_id`, whose other party is `other`. kNotPossible if there is

@@ -17,16 +17,8 @@ std::string Shown(const OwnedText& body) {
                       bytes.size(), " bytes)");
 }
 
-absl::string_view Shown(RequestKind kind) {
-  switch (kind) {
-    case RequestKind::kTalk:
-      return "talk";
-    case RequestKind::kRelay:
-      return "relay";
-    case RequestKind::kDirect:
-      return "direct";
-  }
-  return "unknown";
+std::string Shown(TalkNumber talk) {
+  return talk == kNoTalk ? "" : absl::StrCat(" (talk ", talk, ")");
 }
 
 absl::string_view Shown(Verdict verdict) {
@@ -45,18 +37,32 @@ absl::string_view Shown(Verdict verdict) {
 
 struct Printer {
   std::string operator()(const PrivateMessage& e) const {
-    return absl::StrCat("PrivateMessage ", Shown(e.from), " -> ", Shown(e.to), ": ", Shown(e.body));
+    return absl::StrCat("PrivateMessage ", Shown(e.from), " -> ", Shown(e.to), ": ", Shown(e.body),
+                        Shown(e.talk));
   }
   std::string operator()(const Request& e) const {
     std::string line =
-        absl::StrCat("Request ", Shown(e.kind), " ", Shown(e.from), " -> ", Shown(e.to));
+        absl::StrCat("Request ", ToString(e.kind), " ", Shown(e.from), " -> ", Shown(e.to));
     if (!e.reason.bytes().empty()) absl::StrAppend(&line, ": ", Shown(e.reason));
     return line;
   }
   std::string operator()(const Answer& e) const {
-    return absl::StrCat("Answer ", Shown(e.kind), " ", Shown(e.asker), " -> ", Shown(e.target),
+    return absl::StrCat("Answer ", ToString(e.kind), " ", Shown(e.asker), " -> ", Shown(e.target),
                         ": ", Shown(e.verdict), e.grant == 0 ? "" : " grant ",
-                        e.grant == 0 ? "" : absl::StrCat(e.grant));
+                        e.grant == 0 ? "" : absl::StrCat(e.grant),
+                        e.direct ? absl::StrCat(" port ", e.direct->port) : "");
+  }
+  std::string operator()(const TalkClosed& e) const {
+    return absl::StrCat("TalkClosed", Shown(e.talk), " by ", Shown(e.by));
+  }
+  std::string operator()(const Undelivered& e) const {
+    return absl::StrCat("Undelivered to ", Shown(e.to));
+  }
+  std::string operator()(const Authenticated& e) const {
+    return absl::StrCat("Authenticated: ", ToString(e.result));
+  }
+  std::string operator()(const Registered& e) const {
+    return absl::StrCat("Registered: ", e.successful ? "successful" : "failed");
   }
   std::string operator()(const RelayClosing& e) const {
     return absl::StrCat("RelayClosing ", e.grant, " by ", Shown(e.by));
@@ -65,6 +71,40 @@ struct Printer {
 };
 
 }  // namespace
+
+absl::string_view ToString(RequestKind kind) {
+  switch (kind) {
+    case RequestKind::kTalk:
+      return "talk";
+    case RequestKind::kRelay:
+      return "relay";
+    case RequestKind::kDirect:
+      return "direct";
+  }
+  return "unknown";
+}
+
+absl::string_view ToString(LoginResult result) {
+  switch (result) {
+    case LoginResult::kAccepted:
+      return "accepted";
+    case LoginResult::kTaken:
+      return "taken";
+    case LoginResult::kNotAName:
+      return "not a name";
+    case LoginResult::kAlreadyIn:
+      return "already in";
+    case LoginResult::kReserved:
+      return "reserved";
+    case LoginResult::kNoAccount:
+      return "no account";
+    case LoginResult::kWrongPassword:
+      return "wrong password";
+    case LoginResult::kOverloaded:
+      return "overloaded";
+  }
+  return "unknown";
+}
 
 std::string ToString(const Event& event) { return std::visit(Printer{}, event); }
 

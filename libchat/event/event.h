@@ -7,9 +7,11 @@
 #define LIBCHAT_EVENT_EVENT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
+#include "absl/strings/string_view.h"
 #include "libchat/event/text.h"
 #include "libchat/event/user.h"
 
@@ -24,20 +26,58 @@ struct PublicMessage {
   int64_t number = 0;
 };
 
+// The number of a talk, from 0: two users who have agreed to exchange private messages. A talk is
+// the consent of chatos and the session of crp; two users have at most one.
+using TalkNumber = int32_t;
+inline constexpr TalkNumber kNoTalk = -1;
+// As many as crp's SessionIDs have numbers (004, section 1.2).
+inline constexpr TalkNumber kMaxTalks = 100'000;
+
 // Said to one user.
 struct PrivateMessage {
   User from;
   User to;
   OwnedText body;
+  // This server's number of the message, from the same sequence as PublicMessage's.
+  int64_t number = 0;
+  // The talk of the two, if they have one.
+  TalkNumber talk = kNoTalk;
 
   friend bool operator==(const PrivateMessage&, const PrivateMessage&) = default;
 };
+
+// How an attempt to log in ended.
+enum class LoginResult : uint8_t {
+  kAccepted,
+  kTaken,          // somebody connected has that name
+  kNotAName,       // against the rules for names (IsName)
+  kAlreadyIn,      // this connection has a name already; it stays
+  kReserved,       // the name belongs to an account: it takes a password
+  kNoAccount,      // no account has that name
+  kWrongPassword,  // or too many wrong ones before: then nothing was looked at
+  kOverloaded,     // a limit of the server; the refusal is counted
+};
+
+// "accepted", "wrong password", ...
+absl::string_view ToString(LoginResult result);
 
 // What one user can ask another for.
 enum class RequestKind : uint8_t {
   kTalk,    // to exchange private messages (chatos op 4, crp INVT)
   kRelay,   // a private connection relayed by the server (chaton)
   kDirect,  // a direct connection between the two clients (chathack)
+};
+
+// "talk", "relay", "direct".
+absl::string_view ToString(RequestKind kind);
+
+// Where a client listens for a direct connection, and what proves that the caller was invited.
+struct DirectAddress {
+  std::string address;  // in network order: 4 bytes (IPv4) or 16 (IPv6)
+  uint16_t port = 0;
+  int64_t id = 0;  // a secret of the two clients
+
+  friend bool operator==(const DirectAddress&, const DirectAddress&) = default;
 };
 
 // `from` asks the receiving session's user for something.
@@ -64,10 +104,42 @@ struct Answer {
   User target;
   Verdict verdict = Verdict::kRefused;
   // With kAccepted: what was granted. kRelay: the connect_id that both present, positive and
-  // below 2^31. kTalk: the number of the two-person session.
+  // below 2^31. kTalk: the TalkNumber.
   int64_t grant = 0;
+  // With kAccepted and kDirect, which is sent to the asker alone.
+  std::optional<DirectAddress> direct = std::nullopt;
 
   friend bool operator==(const Answer&, const Answer&) = default;
+};
+
+// The talk has ended: the other party, `by`, has closed it or left.
+struct TalkClosed {
+  TalkNumber talk = kNoTalk;
+  User by;
+
+  friend bool operator==(const TalkClosed&, const TalkClosed&) = default;
+};
+
+// A private message of this user's, which waited for its receiver's consent, was not delivered:
+// there is no consent, or nobody any more to give it.
+struct Undelivered {
+  User to;
+
+  friend bool operator==(const Undelivered&, const Undelivered&) = default;
+};
+
+// How a login with a password (SessionHost::Authenticate) ended.
+struct Authenticated {
+  LoginResult result = LoginResult::kAccepted;
+
+  friend bool operator==(const Authenticated&, const Authenticated&) = default;
+};
+
+// How a registration (SessionHost::Register) ended.
+struct Registered {
+  bool successful = false;
+
+  friend bool operator==(const Registered&, const Registered&) = default;
 };
 
 // The other party of a relay, `by`, asked to close it; the relay drains and ends.
@@ -84,7 +156,8 @@ struct RelayEstablished {
   friend bool operator==(const RelayEstablished&, const RelayEstablished&) = default;
 };
 
-using Event = std::variant<PrivateMessage, Request, Answer, RelayClosing, RelayEstablished>;
+using Event = std::variant<PrivateMessage, Request, Answer, TalkClosed, Undelivered, Authenticated,
+                           Registered, RelayClosing, RelayEstablished>;
 
 // One line for logs and test failures; bodies are shortened and escaped.
 std::string ToString(const Event& event);

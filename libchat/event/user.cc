@@ -81,4 +81,14 @@ UserRef ParseUser(absl::string_view shown) {
   return {shown.substr(0, at), server};
 }
 
+std::string ToAscii(absl::string_view text) {
+  std::string ascii;
+  for (char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) ascii.push_back(c);
+    if (byte >= 0xC0) ascii.push_back('?');  // once, for what the first byte begins
+  }
+  return ascii;
+}
+
 }  // namespace chat

@@ -51,6 +51,10 @@ std::string Display(UserRef user);
 // behind it, is taken whole, as the name of a local user. The result views `shown`.
 UserRef ParseUser(absl::string_view shown);
 
+// `text` (UTF-8) as it is shown where there is only ASCII: `?` for each character that ASCII cannot
+// say.
+std::string ToAscii(absl::string_view text);
+
 }  // namespace chat
 
 #endif  // LIBCHAT_EVENT_USER_H_

@@ -78,5 +78,11 @@ TEST(UserTest, OwnsWhatAUserRefViews) {
   EXPECT_FALSE(user == User("bob", 8));
 }
 
+TEST(ToAscii, OneQuestionMarkForEachCharacter) {
+  EXPECT_EQ(ToAscii(""), "");
+  EXPECT_EQ(ToAscii("a b\n\x7f"), "a b\n\x7f");
+  EXPECT_EQ(ToAscii("h\u00e9llo \u5c71 \U0001F98A!"), "h?llo ? ?!");
+}
+
 }  // namespace
 }  // namespace chat

@@ -108,14 +108,14 @@ TEST_P(Dialects, RelaysAreAgreedOn) {
   if (!traits().relays) GTEST_SKIP() << "no relays";
   EXPECT_TRUE(GetParam().dialect->answers(RequestKind::kRelay));
   LogIn(pair_);
-  ASSERT_TRUE(pair_.client().AskRelay(User("bob")).ok());
+  ASSERT_TRUE(pair_.client().Ask(RequestKind::kRelay, User("bob"), Text()).ok());
   pair_.Exchange();
   EXPECT_THAT(pair_.server_host().TakeCalls(), ElementsAre("Ask relay bob"));
   pair_.server().OnEvent(Request{RequestKind::kRelay, User("bob"), User("alice"), {}});
   pair_.Exchange();
-  EXPECT_THAT(pair_.client_host().TakeEvents(), ElementsAre("RelayAsked by bob"));
-  ASSERT_TRUE(pair_.client().AnswerRelay(User("bob"), true).ok());
-  ASSERT_TRUE(pair_.client().AnswerRelay(User("bob"), false).ok());
+  EXPECT_THAT(pair_.client_host().TakeEvents(), ElementsAre("Asked for relay by bob"));
+  ASSERT_TRUE(pair_.client().Answer(RequestKind::kRelay, User("bob"), true).ok());
+  ASSERT_TRUE(pair_.client().Answer(RequestKind::kRelay, User("bob"), false).ok());
   pair_.Exchange();
   EXPECT_THAT(pair_.server_host().TakeCalls(),
               ElementsAre("AnswerRequest relay bob yes", "AnswerRequest relay bob no"));
@@ -125,7 +125,7 @@ TEST_P(Dialects, RelaysAreAgreedOn) {
   pair_.Exchange();
   EXPECT_THAT(
       pair_.client_host().TakeEvents(),
-      ElementsAre("RelayRefused by bob", "RelayGranted bob -> alice connect_id 2147483647"));
+      ElementsAre("Refused relay by bob", "RelayGranted bob -> alice connect_id 2147483647"));
   ASSERT_TRUE(pair_.client().CloseRelay({bob, alice, 2147483647}).ok());
   pair_.Exchange();
   EXPECT_THAT(pair_.server_host().TakeCalls(), ElementsAre("CloseRelay 2147483647 bob"));

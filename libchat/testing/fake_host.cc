@@ -12,16 +12,17 @@ std::string Quoted(absl::string_view bytes) {
   return absl::StrCat("\"", absl::CHexEscape(bytes), "\"");
 }
 
-absl::string_view NameOf(RequestKind kind) {
-  switch (kind) {
-    case RequestKind::kTalk:
-      return "talk";
-    case RequestKind::kRelay:
-      return "relay";
-    case RequestKind::kDirect:
-      return "direct";
+// "127.0.0.1:7000 id 5", IPv6 in hex.
+std::string Shown(const DirectAddress& at) {
+  std::string address;
+  if (at.address.size() == 4) {
+    for (char byte : at.address) {
+      absl::StrAppend(&address, address.empty() ? "" : ".", static_cast<unsigned char>(byte));
+    }
+  } else {
+    address = absl::BytesToHexString(at.address);
   }
-  return "unknown";
+  return absl::StrCat(address, ":", at.port, " id ", at.id);
 }
 
 }  // namespace
@@ -36,6 +37,15 @@ LoginResult FakeHost::Login(absl::string_view name) {
   return login;
 }
 
+void FakeHost::Authenticate(absl::string_view name, absl::string_view password, Takeover takeover) {
+  calls.push_back(absl::StrCat("Authenticate ", absl::CHexEscape(name), " ", Quoted(password),
+                               takeover == Takeover::kTakeover ? " takeover" : ""));
+}
+
+void FakeHost::Register(absl::string_view name, absl::string_view password) {
+  calls.push_back(absl::StrCat("Register ", absl::CHexEscape(name), " ", Quoted(password)));
+}
+
 void FakeHost::Publish(Text body) {
   calls.push_back(absl::StrCat("Publish ", Quoted(body.bytes())));
 }
@@ -45,15 +55,34 @@ Delivery FakeHost::SendPrivate(UserRef to, Text body) {
   return private_delivery;
 }
 
+Delivery FakeHost::SendInTalk(TalkNumber talk, UserRef to, Text body) {
+  calls.push_back(absl::StrCat("SendInTalk ", talk, " ", Display(to), " ", Quoted(body.bytes())));
+  return talk_delivery;
+}
+
+Delivery FakeHost::CloseTalk(TalkNumber talk, UserRef other) {
+  calls.push_back(absl::StrCat("CloseTalk ", talk, " ", Display(other)));
+  return talk_delivery;
+}
+
+void FakeHost::Acknowledge(int64_t number) {
+  calls.push_back(absl::StrCat("Acknowledge ", number));
+}
+
+Delivery FakeHost::AcceptDirect(UserRef asker, const DirectAddress& at) {
+  calls.push_back(absl::StrCat("AcceptDirect ", Display(asker), " ", Shown(at)));
+  return answer_delivery;
+}
+
 Delivery FakeHost::Ask(RequestKind kind, UserRef to, Text reason) {
-  calls.push_back(absl::StrCat("Ask ", NameOf(kind), " ", Display(to)));
+  calls.push_back(absl::StrCat("Ask ", ToString(kind), " ", Display(to)));
   if (!reason.bytes().empty()) absl::StrAppend(&calls.back(), " ", Quoted(reason.bytes()));
   return ask_delivery;
 }
 
 Delivery FakeHost::AnswerRequest(RequestKind kind, UserRef asker, bool accept) {
   calls.push_back(
-      absl::StrCat("AnswerRequest ", NameOf(kind), " ", Display(asker), accept ? " yes" : " no"));
+      absl::StrCat("AnswerRequest ", ToString(kind), " ", Display(asker), accept ? " yes" : " no"));
   return answer_delivery;
 }
 
@@ -75,5 +104,9 @@ std::vector<std::string> FakeClientHost::TakeEvents() { return std::exchange(eve
 void FakeClientHost::Send(absl::string_view bytes) { absl::StrAppend(&sent, bytes); }
 
 void FakeClientHost::OnClientEvent(ClientEvent event) { events.push_back(ToString(event)); }
+
+void FakeDirectHost::Send(absl::string_view bytes) { absl::StrAppend(&sent, bytes); }
+
+void FakeDirectHost::OnDirectEvent(DirectEvent event) { events.push_back(ToString(event)); }
 
 }  // namespace chat::testing

@@ -10,12 +10,15 @@
 
 #include "absl/strings/string_view.h"
 #include "libchat/dialect/client_session.h"
+#include "libchat/dialect/direct_session.h"
 #include "libchat/dialect/session_host.h"
 
 namespace chat::testing {
 
 // Records each call as a line: "Login alice", "Publish \"hi\"", "SendPrivate bob \"psst\"",
-// "Ask relay bob", "AnswerRequest relay alice yes", "PresentTicket 42", "CloseRelay 42 bob",
+// "SendInTalk 42 bob \"psst\"", "CloseTalk 42 bob", "Acknowledge 7", "Ask relay bob",
+// "AnswerRequest relay alice yes", "AcceptDirect alice 127.0.0.1:7000 id 5", "PresentTicket 42",
+// "CloseRelay 42 bob", "Authenticate alice \"secret\" takeover", "Register alice \"secret\"",
 // "Count spoofed_sender".
 class FakeHost final : public SessionHost {
  public:
@@ -25,6 +28,8 @@ class FakeHost final : public SessionHost {
   Delivery ask_delivery = Delivery::kSent;
   Delivery answer_delivery = Delivery::kSent;
   Delivery close_delivery = Delivery::kSent;
+  Delivery talk_delivery = Delivery::kSent;  // SendInTalk and CloseTalk
+  std::string peer_address = std::string("\x7f\0\0\x01", 4);
   TicketResult ticket = TicketResult::kAccepted;
   // Throttled once so many calls are recorded.
   size_t throttled_after = std::numeric_limits<size_t>::max();
@@ -39,14 +44,31 @@ class FakeHost final : public SessionHost {
 
   void Send(absl::string_view bytes) override;
   LoginResult Login(absl::string_view name) override;
+  void Authenticate(absl::string_view name, absl::string_view password, Takeover takeover) override;
+  void Register(absl::string_view name, absl::string_view password) override;
   void Publish(Text body) override;
   Delivery SendPrivate(UserRef to, Text body) override;
+  Delivery SendInTalk(TalkNumber talk, UserRef to, Text body) override;
+  Delivery CloseTalk(TalkNumber talk, UserRef other) override;
+  void Acknowledge(int64_t number) override;
   Delivery Ask(RequestKind kind, UserRef to, Text reason) override;
   Delivery AnswerRequest(RequestKind kind, UserRef asker, bool accept) override;
+  Delivery AcceptDirect(UserRef asker, const DirectAddress& at) override;
+  std::string PeerAddress() const override { return peer_address; }
   TicketResult PresentTicket(int64_t connect_id) override;
   Delivery CloseRelay(int64_t connect_id, UserRef other) override;
   bool Throttled() const override { return calls.size() >= throttled_after; }
   void Count(Fault fault) override;
+};
+
+// Records the bytes sent and, as lines (ToString), the events.
+class FakeDirectHost final : public DirectHost {
+ public:
+  std::string sent;
+  std::vector<std::string> events;
+
+  void Send(absl::string_view bytes) override;
+  void OnDirectEvent(DirectEvent event) override;
 };
 
 // Records the bytes sent and, as lines (ToString), the events.

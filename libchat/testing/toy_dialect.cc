@@ -62,15 +62,7 @@ class ToyClientSession final : public ClientSession {
     return {consumed, Next::kMore};
   }
 
-  absl::Status PresentTicket(int64_t) override { return None(); }
-  absl::Status SendPrivate(SendToken, UserRef, Text) override { return None(); }
-  absl::Status AskRelay(UserRef) override { return None(); }
-  absl::Status AnswerRelay(UserRef, bool) override { return None(); }
-  absl::Status CloseRelay(const RelayGranted&) override { return None(); }
-
  private:
-  static absl::Status None() { return absl::UnimplementedError("toy clients only shout"); }
-
   ClientHost& host_;
 };
 

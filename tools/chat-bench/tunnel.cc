@@ -73,11 +73,15 @@ absl::StatusOr<Expected> AwaitEvent(Party& party) {
 // The connect_id that both have got.
 absl::StatusOr<int64_t> Negotiate(Party& asker, Party& target) {
   const User addressee(target.endpoint->name());
-  if (absl::Status s = asker.endpoint->session().AskRelay(addressee); !s.ok()) return s;
+  if (absl::Status s = asker.endpoint->session().Ask(RequestKind::kRelay, addressee, Text());
+      !s.ok())
+    return s;
   if (absl::Status s = asker.connection->Flush(); !s.ok()) return s;
-  const auto asked = AwaitEvent<RelayAsked>(target);
+  const auto asked = AwaitEvent<Asked>(target);
   if (!asked.ok()) return asked.status();
-  if (absl::Status s = target.endpoint->session().AnswerRelay(asked->from, true); !s.ok()) return s;
+  if (absl::Status s = target.endpoint->session().Answer(RequestKind::kRelay, asked->from, true);
+      !s.ok())
+    return s;
   const auto target_grant = AwaitEvent<RelayGranted>(target);
   if (!target_grant.ok()) return target_grant.status();
   const auto asker_grant = AwaitEvent<RelayGranted>(asker);

@@ -90,9 +90,9 @@ bool TestUser::ReadMore() {
 TestTunnel::TestTunnel(const std::string& url, TestUser& asker, absl::string_view asker_name,
                        TestUser& target, absl::string_view target_name)
     : first(url), second(url) {
-  EXPECT_TRUE(asker.session().AskRelay({target_name}).ok());
-  target.Await<RelayAsked>();
-  EXPECT_TRUE(target.session().AnswerRelay({asker_name}, true).ok());
+  EXPECT_TRUE(asker.session().Ask(RequestKind::kRelay, {target_name}, Text()).ok());
+  target.Await<Asked>();
+  EXPECT_TRUE(target.session().Answer(RequestKind::kRelay, {asker_name}, true).ok());
   const RelayGranted granted = asker.Await<RelayGranted>();
   EXPECT_EQ(target.Await<RelayGranted>().connect_id, granted.connect_id);
   EXPECT_TRUE(first.session().PresentTicket(granted.connect_id).ok());

@@ -56,6 +56,8 @@ absl::string_view CounterName(Counter counter) {
       return "cut_kicked";
     case Counter::kCutProtocol:
       return "cut_protocol";
+    case Counter::kCutReplaced:
+      return "cut_replaced";
     case Counter::kCutShutdown:
       return "cut_shutdown";
     case Counter::kThrottled:
@@ -70,6 +72,18 @@ absl::string_view CounterName(Counter counter) {
       return "refused_requests_per_target";
     case Counter::kRequestsTimedOut:
       return "requests_timed_out";
+    case Counter::kTalksOpened:
+      return "talks_opened";
+    case Counter::kRefusedTalks:
+      return "refused_talks";
+    case Counter::kRefusedTalksPerUser:
+      return "refused_talks_per_user";
+    case Counter::kMessagesHeld:
+      return "messages_held";
+    case Counter::kRefusedHeldPerPair:
+      return "refused_held_per_pair";
+    case Counter::kRefusedHeldInAll:
+      return "refused_held_in_all";
     case Counter::kRefusedTunnels:
       return "refused_tunnels";
     case Counter::kRefusedTunnelsPerUser:

@@ -22,6 +22,10 @@ class FakeDialect final : public Dialect {
     bool has_public_room = true;
     OwnPublic own_public = OwnPublic::kEchoed;
     std::vector<RequestKind> answers = {RequestKind::kRelay};
+    PrivateMessages private_messages = PrivateMessages::kFree;
+    size_t max_private_bytes = kMaxMessageBytes;
+    bool shows_reason = false;
+    bool ascii_names = false;
   };
 
   explicit FakeDialect(Options options) : options_(std::move(options)) {}
@@ -40,6 +44,10 @@ class FakeDialect final : public Dialect {
   ClientTraits client_traits() const override { return {}; }
   bool has_public_room() const override { return options_.has_public_room; }
   OwnPublic own_public() const override { return options_.own_public; }
+  PrivateMessages private_messages() const override { return options_.private_messages; }
+  size_t max_private_bytes() const override { return options_.max_private_bytes; }
+  bool shows_reason() const override { return options_.shows_reason; }
+  bool ascii_names() const override { return options_.ascii_names; }
   bool answers(RequestKind kind) const override {
     for (RequestKind known : options_.answers) {
       if (known == kind) return true;

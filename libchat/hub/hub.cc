@@ -67,6 +67,13 @@ SessionId Hub::FindUser(UserRef user) const {
   return it == roster_.end() ? SessionId() : it->second;
 }
 
+SessionId Hub::FindUser(const Member& by, UserRef user) const {
+  const SessionId exact = FindUser(user);
+  if (exact || user.server != 0 || !DialectOf(by).ascii_names()) return exact;
+  const auto it = shown_.find(user.name);
+  return it == shown_.end() || it->second.size() != 1 ? SessionId() : *it->second.begin();
+}
+
 void Hub::Post(Section& section, SessionId to, std::variant<Event, JoinRelay, Cut, EndRelay> what) {
   const Member* member = FindMember(to);
   const uint64_t at = member == nullptr ? 0 : logs_[member->dialect]->head();
@@ -82,7 +89,8 @@ bool Hub::MailboxFull(SessionId to) {
 
 // ---- Sessions ----
 
-Hub::LoginReply Hub::Login(SessionId session, size_t dialect, absl::string_view name) {
+Hub::LoginReply Hub::Login(SessionId session, size_t dialect, absl::string_view name,
+                           LoginRight right) {
   Section section(*this);
   const auto refuse = [&](LoginResult result) {
     counters_.Add(Counter::kLoginsRefused);
@@ -90,9 +98,17 @@ Hub::LoginReply Hub::Login(SessionId session, size_t dialect, absl::string_view 
   };
   if (members_.contains(session)) return refuse(LoginResult::kAlreadyIn);
   if (!IsName(name)) return refuse(LoginResult::kNotAName);
-  if (name == kServerName || roster_.contains(name)) return refuse(LoginResult::kTaken);
+  if (name == kServerName) return refuse(LoginResult::kTaken);
+  if (const auto older = roster_.find(name); older != roster_.end()) {
+    if (right != LoginRight::kAccountTakeover) return refuse(LoginResult::kTaken);
+    const SessionId replaced = older->second;
+    Post(section, replaced, Cut{Farewell::kReplaced});
+    Leave(section, members_.find(replaced));
+  }
   roster_.emplace(std::string(name), session);
-  members_.emplace(session, Member{std::string(name), dialect, absl::Now()});
+  members_.emplace(session,
+                   Member{std::string(name), dialect, right != LoginRight::kOpen, absl::Now()});
+  if (std::string shown = ToAscii(name); shown != name) shown_[std::move(shown)].insert(session);
   ++receivers_[dialect];
   ++shards_[session.shard].members[dialect];
   counters_.Add(Counter::kLogins);
@@ -100,22 +116,35 @@ Hub::LoginReply Hub::Login(SessionId session, size_t dialect, absl::string_view 
   return {LoginResult::kAccepted, logs_[dialect]->end()};
 }
 
-uint64_t Hub::Logout(SessionId session) {
+std::optional<uint64_t> Hub::Logout(SessionId session) {
   Section section(*this);
   const auto it = members_.find(session);
-  if (it == members_.end()) return 0;
+  if (it == members_.end()) return std::nullopt;
+  return Leave(section, it);
+}
+
+uint64_t Hub::Leave(Section& section, Members::iterator it) {
+  const SessionId session = it->first;
+  const Member member = std::move(it->second);
+  members_.erase(it);
   for (const RequestTable::Entry& request : requests_.TakeAllOf(session)) {
     if (request.target == session && request.asker != session) {
       PostAnswer(section, request, Verdict::kAbsent);
     }
+    DropHeld(section, request);
   }
-  const Member member = std::move(it->second);
-  members_.erase(it);
+  for (const TalkTable::Talk& talk : talks_.TakeAllOf(session)) {
+    if (talk.peer == session) continue;
+    Post(section, talk.peer, TalkClosed{talk.number, User(member.name)});
+  }
   roster_.erase(member.name);
+  if (const auto shown = shown_.find(ToAscii(member.name)); shown != shown_.end()) {
+    shown->second.erase(session);
+    if (shown->second.empty()) shown_.erase(shown);
+  }
   --receivers_[member.dialect];
   --shards_[session.shard].members[member.dialect];
-  section.Emit(ServerEvent::Kind::kLogout, member.name, options_.dialects[member.dialect]->name(),
-               "");
+  section.Emit(ServerEvent::Kind::kLogout, member.name, DialectOf(member).name(), "");
   return logs_[member.dialect]->head();
 }
 
@@ -145,46 +174,154 @@ void Hub::Publish(SessionId session, absl::Span<const Text> bodies, LogRange* ow
   counters_.Add(Counter::kMessagesPublic, bodies.size());
 }
 
+// ---- Private messages ----
+
 Delivery Hub::SendPrivate(SessionId session, UserRef to, Text body) {
   Section section(*this);
   const Member* from = FindMember(session);
-  const SessionId target = FindUser(to);
   if (from == nullptr) return Delivery::kNotPossible;
+  const SessionId target = FindUser(*from, to);
   if (!target) return Delivery::kNoSuchUser;
-  if (MailboxFull(target)) return Delivery::kNotPossible;
-  Post(section, target, PrivateMessage{User(from->name), User(to), OwnedText(body)});
+  const PrivateMessages theirs = DialectOf(*FindMember(target)).private_messages();
+  if (theirs == PrivateMessages::kNone) return Delivery::kNoSuchUser;
+  if (talks_.Find(session, target) == kNoTalk) {
+    if (DialectOf(*from).private_messages() != PrivateMessages::kFree) return Delivery::kNoConsent;
+    if (theirs == PrivateMessages::kTalks) return Hold(section, session, target, body);
+  }
+  return Deliver(section, session, target, body);
+}
+
+Delivery Hub::SendInTalk(SessionId session, TalkNumber talk, UserRef to, Text body) {
+  Section section(*this);
+  const Member* from = FindMember(session);
+  if (from == nullptr) return Delivery::kNotPossible;
+  const SessionId target = FindUser(*from, to);
+  if (!IsTalk(talk, session, target)) return Delivery::kNotPossible;
+  return Deliver(section, session, target, body);
+}
+
+Delivery Hub::CloseTalk(SessionId session, TalkNumber talk, UserRef other) {
+  Section section(*this);
+  const Member* by = FindMember(session);
+  if (by == nullptr) return Delivery::kNotPossible;
+  const SessionId peer = FindUser(*by, other);
+  if (!IsTalk(talk, session, peer)) return Delivery::kNotPossible;
+  talks_.Close(session, peer);
+  Post(section, peer, TalkClosed{talk, User(by->name)});
+  return Delivery::kSent;
+}
+
+bool Hub::IsTalk(TalkNumber number, SessionId a, SessionId b) const {
+  return number != kNoTalk && b && talks_.Find(a, b) == number;
+}
+
+Delivery Hub::Deliver(Section& section, SessionId from, SessionId to, Text body) {
+  const Member& receiver = *FindMember(to);
+  if (body.bytes().size() > DialectOf(receiver).max_private_bytes() || MailboxFull(to)) {
+    return Delivery::kNotPossible;
+  }
+  Post(section, to,
+       PrivateMessage{User(FindMember(from)->name), User(receiver.name), OwnedText(body),
+                      ++last_number_, talks_.Find(from, to)});
   counters_.Add(Counter::kMessagesPrivate);
   return Delivery::kSent;
 }
 
+Delivery Hub::Hold(Section& section, SessionId from, SessionId to, Text body) {
+  const bool asked = held_.Has(from, to);
+  if (body.bytes().size() > DialectOf(*FindMember(to)).max_private_bytes() || MailboxFull(to)) {
+    return Delivery::kNotPossible;
+  }
+  switch (held_.Add(from, to, body, limits_)) {
+    case HeldMessages::AddResult::kAdded:
+      break;
+    case HeldMessages::AddResult::kPairFull:
+      counters_.Add(Counter::kRefusedHeldPerPair);
+      return Delivery::kNotPossible;
+    case HeldMessages::AddResult::kFull:
+      counters_.Add(Counter::kRefusedHeldInAll);
+      return Delivery::kNotPossible;
+  }
+  if (!asked) {
+    RequestTable::Entry request = NewRequest(RequestKind::kTalk, from, to);
+    const Request ask{RequestKind::kTalk, request.asker_user, request.target_user, OwnedText(body)};
+    if (const Delivery added = AddRequest(std::move(request)); added != Delivery::kSent) {
+      held_.Take(from, to);
+      return added;
+    }
+    Post(section, to, ask);
+  }
+  counters_.Add(Counter::kMessagesHeld);
+  return Delivery::kSent;
+}
+
+void Hub::DropHeld(Section& section, const RequestTable::Entry& request) {
+  if (request.kind != RequestKind::kTalk) return;
+  const size_t lost = held_.Take(request.asker, request.target).size();
+  if (FindMember(request.asker) == nullptr) return;
+  for (size_t i = 0; i < lost; ++i) {
+    Post(section, request.asker, Undelivered{request.target_user});
+  }
+}
+
+void Hub::DeliverHeld(Section& section, SessionId from, SessionId to) {
+  // The first one came with the request, where that is shown.
+  bool seen = DialectOf(*FindMember(to)).shows_reason();
+  for (const OwnedText& body : held_.Take(from, to)) {
+    if (!std::exchange(seen, false)) Deliver(section, from, to, body.text());
+  }
+}
+
 // ---- Requests ----
 
+RequestTable::Entry Hub::NewRequest(RequestKind kind, SessionId asker, SessionId target) const {
+  return {kind,
+          asker,
+          target,
+          User(FindMember(asker)->name),
+          User(FindMember(target)->name),
+          options_.now() + limits_.request};
+}
+
+Delivery Hub::AddRequest(RequestTable::Entry entry) {
+  switch (requests_.Add(std::move(entry), limits_)) {
+    case RequestTable::AddResult::kAdded:
+      return Delivery::kSent;
+    case RequestTable::AddResult::kPairFull:
+      counters_.Add(Counter::kRefusedRequestsPerPair);
+      break;
+    case RequestTable::AddResult::kSenderFull:
+      counters_.Add(Counter::kRefusedRequestsPerSender);
+      break;
+    case RequestTable::AddResult::kTargetFull:
+      counters_.Add(Counter::kRefusedRequestsPerTarget);
+      break;
+  }
+  return Delivery::kNotPossible;
+}
+
 Delivery Hub::Ask(SessionId session, RequestKind kind, UserRef to, Text reason) {
+  const uint64_t random = kind == RequestKind::kTalk ? options_.random() : 0;
   Section section(*this);
   const Member* from = FindMember(session);
   if (from == nullptr) return Delivery::kNotPossible;
-  const SessionId target = FindUser(to);
-  if (!target || !options_.dialects[FindMember(target)->dialect]->answers(kind)) {
-    return Delivery::kNoSuchUser;
+  const SessionId target = FindUser(*from, to);
+  if (!target) return Delivery::kNoSuchUser;
+  const Dialect& theirs = DialectOf(*FindMember(target));
+  RequestTable::Entry request = NewRequest(kind, session, target);
+  const bool free = theirs.private_messages() == PrivateMessages::kFree;
+  if (kind == RequestKind::kTalk && (free || talks_.Find(session, target) != kNoTalk)) {
+    OpenTalk(section, request, false, random);
+    return Delivery::kSent;
   }
-  if (MailboxFull(target)) return Delivery::kNotPossible;
-  RequestTable::Entry entry{
-      kind, session, target, User(from->name), User(to), options_.now() + limits_.request};
-  switch (requests_.Add(std::move(entry), limits_)) {
-    case RequestTable::AddResult::kAdded:
-      break;
-    case RequestTable::AddResult::kPairFull:
-      counters_.Add(Counter::kRefusedRequestsPerPair);
-      return Delivery::kNotPossible;
-    case RequestTable::AddResult::kSenderFull:
-      counters_.Add(Counter::kRefusedRequestsPerSender);
-      return Delivery::kNotPossible;
-    case RequestTable::AddResult::kTargetFull:
-      counters_.Add(Counter::kRefusedRequestsPerTarget);
-      return Delivery::kNotPossible;
+  if (!theirs.answers(kind)) return Delivery::kNoSuchUser;
+  if (reason.bytes().size() > theirs.max_private_bytes() || MailboxFull(target)) {
+    return Delivery::kNotPossible;
   }
-  Post(section, target, Request{kind, User(from->name), User(to), OwnedText(reason)});
-  return Delivery::kSent;
+  const Request ask{kind, request.asker_user, request.target_user, OwnedText(reason)};
+  const Delivery added = AddRequest(std::move(request));
+  if (added == Delivery::kSent) Post(section, target, ask);
+  return added;
 }
 
 void Hub::PostAnswer(Section& section, const RequestTable::Entry& request, Verdict verdict) {
@@ -195,17 +332,64 @@ void Hub::PostAnswer(Section& section, const RequestTable::Entry& request, Verdi
 Delivery Hub::AnswerRequest(SessionId session, RequestKind kind, UserRef asker, bool accept) {
   const uint64_t random = accept ? options_.random() : 0;
   Section section(*this);
-  if (FindMember(session) == nullptr) return Delivery::kNotPossible;
-  const SessionId asking = FindUser(asker);
+  const Member* target = FindMember(session);
+  if (target == nullptr) return Delivery::kNotPossible;
+  const SessionId asking = FindUser(*target, asker);
   if (!asking) return Delivery::kNoSuchUser;
   const std::optional<RequestTable::Entry> request = requests_.TakeOldest(kind, asking, session);
   if (!request) return Delivery::kNotPossible;
   if (!accept) {
     PostAnswer(section, *request, Verdict::kRefused);
+    DropHeld(section, *request);
+  } else if (kind == RequestKind::kTalk) {
+    OpenTalk(section, *request, true, random);
   } else if (kind != RequestKind::kRelay || !OpenRelay(section, *request, random)) {
     PostAnswer(section, *request, Verdict::kFailed);
   }
   return Delivery::kSent;
+}
+
+Delivery Hub::AcceptDirect(SessionId session, UserRef asker, const DirectAddress& at) {
+  Section section(*this);
+  const Member* target = FindMember(session);
+  if (target == nullptr) return Delivery::kNotPossible;
+  const SessionId asking = FindUser(*target, asker);
+  if (!asking) return Delivery::kNoSuchUser;
+  const std::optional<RequestTable::Entry> request =
+      requests_.TakeOldest(RequestKind::kDirect, asking, session);
+  if (!request) return Delivery::kNotPossible;
+  Post(section, request->asker,
+       Answer{RequestKind::kDirect, request->asker_user, request->target_user, Verdict::kAccepted,
+              0, at});
+  return Delivery::kSent;
+}
+
+void Hub::OpenTalk(Section& section, const RequestTable::Entry& request, bool by_target,
+                   uint64_t random) {
+  TalkNumber number = kNoTalk;
+  switch (talks_.Open(request.asker, request.target, limits_.talks_per_user, random, &number)) {
+    case TalkTable::OpenResult::kOpened:
+      counters_.Add(Counter::kTalksOpened);
+      break;
+    case TalkTable::OpenResult::kThere:
+      break;
+    case TalkTable::OpenResult::kFull:
+      counters_.Add(Counter::kRefusedTalks);
+      break;
+    case TalkTable::OpenResult::kUserFull:
+      counters_.Add(Counter::kRefusedTalksPerUser);
+      break;
+  }
+  if (number == kNoTalk) {
+    PostAnswer(section, request, Verdict::kFailed);
+    return DropHeld(section, request);
+  }
+  const Answer answer{RequestKind::kTalk, request.asker_user, request.target_user,
+                      Verdict::kAccepted, number};
+  Post(section, request.asker, answer);
+  if (by_target && !(request.asker == request.target)) Post(section, request.target, answer);
+  DeliverHeld(section, request.asker, request.target);
+  DeliverHeld(section, request.target, request.asker);
 }
 
 bool Hub::OpenRelay(Section& section, const RequestTable::Entry& request, uint64_t random) {
@@ -331,6 +515,7 @@ void Hub::Tick() {
   for (const RequestTable::Entry& request : requests_.TakeExpired(now)) {
     counters_.Add(Counter::kRequestsTimedOut);
     PostAnswer(section, request, Verdict::kRefused);
+    DropHeld(section, request);
   }
   for (uint64_t id : relays_.Expired(now)) {
     counters_.Add(Counter::kConnectIdsExpired);
@@ -362,9 +547,22 @@ bool Hub::Kick(absl::string_view user) {
   const UserRef ref = ParseUser(user);
   const SessionId session = FindUser(ref);
   if (!session) return false;
-  Post(section, session, Cut{Farewell::kKicked});
-  for (uint64_t id : relays_.Of(ref)) EndTunnel(section, id, absl::ZeroDuration());
+  EndUser(section, session, ref);
   return true;
+}
+
+bool Hub::KickAccount(absl::string_view user) {
+  Section section(*this);
+  const UserRef ref{user, 0};
+  const SessionId session = FindUser(ref);
+  if (!session || !FindMember(session)->account) return false;
+  EndUser(section, session, ref);
+  return true;
+}
+
+void Hub::EndUser(Section& section, SessionId session, UserRef user) {
+  Post(section, session, Cut{Farewell::kKicked});
+  for (uint64_t id : relays_.Of(user)) EndTunnel(section, id, absl::ZeroDuration());
 }
 
 bool Hub::CloseTunnel(uint64_t id) {
@@ -417,6 +615,16 @@ std::vector<size_t> Hub::users_by_dialect() const {
 size_t Hub::tunnel_count() const {
   absl::MutexLock lock(&mu_);
   return relays_.all().size();
+}
+
+size_t Hub::talk_count() const {
+  absl::MutexLock lock(&mu_);
+  return talks_.size();
+}
+
+bool Hub::IsConnected(absl::string_view name) const {
+  absl::MutexLock lock(&mu_);
+  return roster_.contains(name);
 }
 
 uint64_t Hub::log_bytes() const {

@@ -10,12 +10,14 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
@@ -26,11 +28,13 @@
 #include "libchat/fanout/broadcast_log.h"
 #include "libchat/hub/counters.h"
 #include "libchat/hub/event_feed.h"
+#include "libchat/hub/held_messages.h"
 #include "libchat/hub/limits.h"
 #include "libchat/hub/relay_desk.h"
 #include "libchat/hub/requests.h"
 #include "libchat/hub/session_id.h"
 #include "libchat/hub/snapshot.h"
+#include "libchat/hub/talks.h"
 
 namespace chat {
 
@@ -70,6 +74,11 @@ struct LogRange {
   uint64_t end = 0;
 };
 
+// Where dialects meet: two users may write to each other if one of them has asked the other to talk
+// and was accepted, unless both their dialects need no such consent (Dialect::private_messages).
+// For a user whose dialect cannot ask, the hub asks, and the message waits for the answer. What a
+// user's dialect cannot be told, or cannot be asked for, does not reach it: as if it were absent.
+//
 // Thread safety: all methods may be called from any thread; those that take a SessionId are called
 // by that session's own shard, unless said otherwise.
 //
@@ -80,8 +89,9 @@ struct LogRange {
 //
 // Invariants:
 //  - A name is in roster_ exactly while its session is in members_.
-//  - Every request and tunnel that names a local user is gone, or ends by itself, after that user's
-//    Logout.
+//  - Every request, talk and tunnel that names a local user is gone, or ends by itself, after that
+//    user's Logout.
+//  - A message is held exactly while the request to talk that was made for it is open.
 class Hub {
  public:
   struct Options {
@@ -105,25 +115,37 @@ class Hub {
 
   // ---- Sessions ----
 
+  // What entitles a session to a name.
+  enum class LoginRight : uint8_t {
+    kOpen,             // nobody has it
+    kAccount,          // the account is its own; an older connection keeps the name
+    kAccountTakeover,  // the same, and an older connection loses it (Farewell::kReplaced)
+  };
   struct LoginReply {
     LoginResult result = LoginResult::kTaken;
     // With kAccepted: the session's client gets what is said publicly from here on.
     fanout::LogPosition start;
   };
   // `dialect` is an index into Options::dialects.
-  LoginReply Login(SessionId session, size_t dialect, absl::string_view name);
+  LoginReply Login(SessionId session, size_t dialect, absl::string_view name,
+                   LoginRight right = LoginRight::kOpen);
 
-  // The session leaves: its name is free, its requests end. Relays live on. Returns where its part
-  // of the log ends. A session that is not in does nothing.
-  uint64_t Logout(SessionId session);
+  // The session leaves: its name is free, its requests and talks end. Relays live on. Returns where
+  // its part of the log ends; nothing for a session that is not in, perhaps because another one has
+  // taken its name over.
+  std::optional<uint64_t> Logout(SessionId session);
 
   // Says each of `bodies` (at most kMaxMessageBytes) to everyone, in this order. If `own` is given,
   // it is where the bytes stand in the log of the session's own dialect.
   void Publish(SessionId session, absl::Span<const Text> bodies, LogRange* own);
 
+  // What these do is said at SessionHost.
   Delivery SendPrivate(SessionId session, UserRef to, Text body);
+  Delivery SendInTalk(SessionId session, TalkNumber talk, UserRef to, Text body);
+  Delivery CloseTalk(SessionId session, TalkNumber talk, UserRef other);
   Delivery Ask(SessionId session, RequestKind kind, UserRef to, Text reason);
   Delivery AnswerRequest(SessionId session, RequestKind kind, UserRef asker, bool accept);
+  Delivery AcceptDirect(SessionId session, UserRef asker, const DirectAddress& at);
   Delivery CloseRelay(SessionId session, int64_t connect_id, UserRef other);
 
   // `address` is the client's, in the form that the bounds count by; empty: exempt from them.
@@ -156,6 +178,8 @@ class Hub {
   void Say(Text body);
   // Ends the user's connection and relays. False if there is no such user.
   bool Kick(absl::string_view user);
+  // The same, if the user has logged in to its account.
+  bool KickAccount(absl::string_view user);
   // False if there is no such tunnel.
   bool CloseTunnel(uint64_t id);
   // Ends every tunnel that is left after `grace`, and all that wait for a half.
@@ -169,6 +193,9 @@ class Hub {
   // A count a dialect, in the order of Options::dialects.
   std::vector<size_t> users_by_dialect() const;
   size_t tunnel_count() const;
+  size_t talk_count() const;
+  // True if somebody connected has that name.
+  bool IsConnected(absl::string_view name) const;
   // Bytes that all logs hold.
   uint64_t log_bytes() const;
 
@@ -179,8 +206,10 @@ class Hub {
   struct Member {
     std::string name;
     size_t dialect = 0;
-    absl::Time since;  // wall clock, for people
+    bool account = false;  // logged in with a password
+    absl::Time since;      // wall clock, for people
   };
+  using Members = absl::flat_hash_map<SessionId, Member>;
   struct ShardState {
     std::vector<Mail> mail;
     bool asleep = false;
@@ -191,7 +220,38 @@ class Hub {
   const Member* FindMember(SessionId session) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // A local user by name; nothing for users of other servers.
   SessionId FindUser(UserRef user) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The same, by a name as `by` writes it: one that ASCII cannot say may be written as it is shown,
+  // if that means one user.
+  SessionId FindUser(const Member& by, UserRef user) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  const Dialect& DialectOf(const Member& member) const {
+    return *options_.dialects[member.dialect];
+  }
+  // Takes a member out of everything. Returns where its part of the log ends.
+  uint64_t Leave(Section& section, Members::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Post(Section& section, SessionId to, std::variant<Event, JoinRelay, Cut, EndRelay> what)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // To somebody who may have it. kNotPossible: a bound.
+  Delivery Deliver(Section& section, SessionId from, SessionId to, Text body)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // For one who cannot ask: asks, and keeps the message until the answer.
+  Delivery Hold(Section& section, SessionId from, SessionId to, Text body)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The request is over without a talk: what waited for it is lost, and its sender told.
+  void DropHeld(Section& section, const RequestTable::Entry& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // `request` was accepted, by its target or (`by_target` false) by the hub: the two can talk, and
+  // what waited is delivered.
+  void OpenTalk(Section& section, const RequestTable::Entry& request, bool by_target,
+                uint64_t random) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DeliverHeld(Section& section, SessionId from, SessionId to)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // True if `number` is the talk of the two.
+  bool IsTalk(TalkNumber number, SessionId a, SessionId b) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // kSent: the request is in the table.
+  Delivery AddRequest(RequestTable::Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  RequestTable::Entry NewRequest(RequestKind kind, SessionId asker, SessionId target) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndUser(Section& section, SessionId session, UserRef user)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PostAnswer(Section& section, const RequestTable::Entry& request, Verdict verdict)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -212,11 +272,15 @@ class Hub {
   mutable absl::Mutex mu_;
   Limits limits_ ABSL_GUARDED_BY(mu_);
   absl::btree_map<std::string, SessionId, std::less<>> roster_ ABSL_GUARDED_BY(mu_);
-  absl::flat_hash_map<SessionId, Member> members_ ABSL_GUARDED_BY(mu_);
+  Members members_ ABSL_GUARDED_BY(mu_);
+  // Those whose names ASCII cannot say, by how it shows them.
+  absl::flat_hash_map<std::string, absl::btree_set<SessionId>> shown_ ABSL_GUARDED_BY(mu_);
   std::vector<ShardState> shards_ ABSL_GUARDED_BY(mu_);
   std::vector<size_t> receivers_ ABSL_GUARDED_BY(mu_);  // logged in, a count a dialect
   int64_t last_number_ ABSL_GUARDED_BY(mu_) = 0;
   RequestTable requests_ ABSL_GUARDED_BY(mu_);
+  TalkTable talks_ ABSL_GUARDED_BY(mu_);
+  HeldMessages held_ ABSL_GUARDED_BY(mu_);
   RelayDesk relays_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -212,7 +212,7 @@ TEST_F(HubTest, NameIsFreeAfterLogout) {
   EXPECT_EQ(hub_.user_count(), 0u);
   EXPECT_THAT(hub_.users_by_dialect(), ElementsAre(0, 0, 0));
   EXPECT_EQ(Login(bob_, kLeave, "alice").result, LoginResult::kAccepted);
-  hub_.Logout(alice_);  // is not in: does nothing
+  EXPECT_EQ(hub_.Logout(alice_), std::nullopt);  // is not in: does nothing
   EXPECT_EQ(hub_.user_count(), 1u);
 }
 
@@ -276,7 +276,7 @@ TEST_F(HubTest, LogoutSaysWhereItsPartOfTheLogEnds) {
   fanout::Outbox alice = Reader(alice_, kEcho, "alice");
   fanout::Outbox bob = Reader(bob_, kEcho, "bob");
   Publish(alice_, {"one"});
-  const uint64_t end = hub_.Logout(bob_);
+  const uint64_t end = *hub_.Logout(bob_);
   EXPECT_EQ(end, hub_.log(kEcho).head());
   Publish(alice_, {"two"});
   bob.Unfollow(end);
@@ -483,7 +483,7 @@ TEST_F(HubTest, PrivateMessageKeepsItsPlaceAmongThePublicOnes) {
   ASSERT_THAT(mail, SizeIs(1));
   EXPECT_EQ(mail[0].at, strlen("1 alice: one\n"));
   bob.Append("psst\n", mail[0].at);
-  EXPECT_EQ(Read(bob, kLeave), "1 alice: one\npsst\n2 alice: two\n");
+  EXPECT_EQ(Read(bob, kLeave), "1 alice: one\npsst\n3 alice: two\n");
 }
 
 TEST_F(HubTest, MailboxIsBounded) {
@@ -557,17 +557,9 @@ TEST_F(HubTest, RequestToNobodyOrToOneWhoCannotAnswer) {
   LogInThree();
   EXPECT_EQ(AskRelay(alice_, "nobody"), Delivery::kNoSuchUser);
   EXPECT_EQ(hub_.Ask(alice_, RequestKind::kRelay, {"bob", 7}, Text()), Delivery::kNoSuchUser);
-  EXPECT_EQ(hub_.Ask(alice_, RequestKind::kTalk, {"bob"}, Text()), Delivery::kNoSuchUser);
   EXPECT_EQ(hub_.Ask(alice_, RequestKind::kDirect, {"bob"}, Text()), Delivery::kNoSuchUser);
   EXPECT_EQ(AskRelay(Id(2, 9), "bob"), Delivery::kNotPossible);
   EXPECT_THAT(MailOf(1), IsEmpty());
-}
-
-TEST_F(HubTest, RequestCarriesItsReason) {
-  LogInThree();
-  Login(Id(2, 1), kNoRoom, "dave");
-  EXPECT_EQ(hub_.Ask(alice_, RequestKind::kTalk, {"dave"}, T("hello")), Delivery::kSent);
-  EXPECT_THAT(MailOf(2), ElementsAre("1 Request talk alice -> dave: \"hello\""));
 }
 
 // Nothing is ever turned into something that nobody asked for.
@@ -575,13 +567,10 @@ TEST_F(HubTest, OnlyARelayBecomesARelay) {
   LogInThree();
   const SessionId dave = Id(2, 1);
   Login(dave, kNoRoom, "dave");
-  hub_.Ask(alice_, RequestKind::kTalk, {"dave"}, Text());
   hub_.Ask(alice_, RequestKind::kDirect, {"dave"}, Text());
   MailOf(2);
-  EXPECT_EQ(hub_.AnswerRequest(dave, RequestKind::kTalk, {"alice"}, true), Delivery::kSent);
   EXPECT_EQ(hub_.AnswerRequest(dave, RequestKind::kDirect, {"alice"}, true), Delivery::kSent);
-  EXPECT_THAT(MailOf(0), ElementsAre("1 Answer talk alice -> dave: failed",
-                                     "1 Answer direct alice -> dave: failed"));
+  EXPECT_THAT(MailOf(0), ElementsAre("1 Answer direct alice -> dave: failed"));
   EXPECT_THAT(MailOf(2), IsEmpty());
   EXPECT_EQ(hub_.tunnel_count(), 0u);
 }

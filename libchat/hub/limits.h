@@ -61,6 +61,11 @@ struct Limits {
   int64_t requests_per_sender = 64;
   int64_t requests_per_target = 64;
   absl::Duration request = absl::Seconds(60);  // not answered by then: refused
+  int64_t talks_per_user = 1024;
+  // Private messages that wait for their receiver's consent: of one user to one other, and in all.
+  int64_t held_messages = 16;
+  int64_t held_bytes = 64 * 1024;
+  int64_t held_bytes_in_all = 16 << 20;
   int64_t tunnels = 1024;
   int64_t tunnels_per_user = 256;
   absl::Duration connect_id = absl::Seconds(60);   // both halves must have come by then

@@ -33,6 +33,8 @@ struct ConnectionInfo {
   uint64_t bytes_out = 0;
   uint64_t lag_bytes = 0;     // behind the broadcast log
   uint64_t queued_bytes = 0;  // of its own that wait for it
+  // The highest number of a message that its client has acknowledged; 0: none.
+  int64_t acknowledged = 0;
 };
 
 struct TunnelInfo {

@@ -24,6 +24,8 @@ constexpr size_t kMaxPieces = 64;
 constexpr size_t kLimitedReadBudget = 4 * 1024;
 // How long a client may take to end its stream after the server has ended its own.
 constexpr absl::Duration kLinger = absl::Seconds(2);
+// For how long a client may go on faster than its rate until it is told.
+constexpr absl::Duration kTooFast = absl::Seconds(5);
 
 SessionLimits ForSession(const Limits& limits) {
   return {static_cast<size_t>(limits.frame_before_login), static_cast<size_t>(limits.frame)};
@@ -88,6 +90,7 @@ ConnectionInfo Connection::Info() const {
   info.bytes_out = bytes_out_;
   info.lag_bytes = out_.lag(shard_.hub().log(dialect()).head());
   info.queued_bytes = out_.own_bytes();
+  info.acknowledged = acknowledged_;
   return info;
 }
 
@@ -158,10 +161,9 @@ void Connection::Process(absl::string_view in) {
   if (in.data() != unread_.data() || in.size() != unread_.size()) std::string(in).swap(unread_);
   switch (step.next) {
     case Next::kMore:
-      if (!Throttled()) return AwaitInput();
-      shard_.hub().counters().Add(Counter::kThrottled);
-      resume_at_ = rate_.ReadyAt();
-      return shard_.CallAt(resume_at_, id_);
+      if (Throttled()) return Throttle();
+      throttled_since_ = absl::InfiniteFuture();
+      return AwaitInput();
     case Next::kPause:
       paused_ = true;
       return;
@@ -174,6 +176,17 @@ void Connection::Process(absl::string_view in) {
       shard_.hub().counters().Add(Counter::kCutProtocol);
       return Finish();
   }
+}
+
+void Connection::Throttle() {
+  shard_.hub().counters().Add(Counter::kThrottled);
+  throttled_since_ = std::min(throttled_since_, shard_.now());
+  if (shard_.now() - throttled_since_ >= kTooFast) {
+    throttled_since_ = shard_.now();
+    session_->OnTooFast();
+  }
+  resume_at_ = rate_.ReadyAt();
+  shard_.CallAt(resume_at_, id_);
 }
 
 void Connection::ReadEarly() {
@@ -295,8 +308,8 @@ void Connection::LeaveHub() {
   if (state_ == State::kHalf) shard_.hub().AbandonTicket(id_);
   if (!logged_in_) return;
   logged_in_ = false;
-  const uint64_t end = shard_.hub().Logout(id_);
-  out_.Unfollow(end);
+  const std::optional<uint64_t> end = shard_.hub().Logout(id_);
+  out_.Unfollow(end.value_or(shard_.hub().log(dialect()).head()));
 }
 
 void Connection::Finish() {
@@ -383,21 +396,28 @@ void Connection::OnTime() {
 
 void Connection::OnMail(Mail& mail) {
   if (const Event* event = std::get_if<Event>(&mail.what)) {
-    if (state_ != State::kOpen && !(state_ == State::kDraining && half_closed_)) return;
-    send_at_ = mail.at;
-    const Next next = session_->OnEvent(*event);
-    FlushPublishes();
-    send_at_.reset();
-    if (next == Next::kClose) return Finish();
-    if (paused_ && next == Next::kMore && state_ == State::kOpen) {
-      paused_ = false;
-      Process(unread_);
-    }
+    OnEvent(*event, mail.at);
   } else if (const JoinRelay* join = std::get_if<JoinRelay>(&mail.what)) {
     if (state_ == State::kHalf) return Join(*join);
     shard_.SendToRelay(*join, RelayEnd());  // it is about to end for another reason
   } else if (const Cut* cut = std::get_if<Cut>(&mail.what)) {
-    CutOff(cut->reason, state_ == State::kHalf ? Counter::kRelaysCut : Counter::kCutKicked);
+    const Counter counter = state_ == State::kHalf               ? Counter::kRelaysCut
+                            : cut->reason == Farewell::kReplaced ? Counter::kCutReplaced
+                                                                 : Counter::kCutKicked;
+    CutOff(cut->reason, counter);
+  }
+}
+
+void Connection::OnEvent(const Event& event, uint64_t at) {
+  if (state_ != State::kOpen && !(state_ == State::kDraining && half_closed_)) return;
+  send_at_ = at;
+  const Next next = session_->OnEvent(event);
+  FlushPublishes();
+  send_at_.reset();
+  if (next == Next::kClose) return Finish();
+  if (paused_ && next == Next::kMore && state_ == State::kOpen) {
+    paused_ = false;
+    Process(unread_);
   }
 }
 
@@ -476,6 +496,18 @@ LoginResult Connection::Login(absl::string_view name) {
   return reply.result;
 }
 
+void Connection::Authenticate(absl::string_view, absl::string_view, Takeover) {
+  shard_.AtEndOfTurn([self = shared_from_this()] {
+    self->OnEvent(Authenticated{LoginResult::kNoAccount}, self->shard_.head(self->dialect()));
+  });
+}
+
+void Connection::Register(absl::string_view, absl::string_view) {
+  shard_.AtEndOfTurn([self = shared_from_this()] {
+    self->OnEvent(Registered{false}, self->shard_.head(self->dialect()));
+  });
+}
+
 void Connection::Publish(Text body) {
   Charge();
   shard_.publishes().push_back(body);
@@ -487,6 +519,20 @@ Delivery Connection::SendPrivate(UserRef to, Text body) {
   return shard_.hub().SendPrivate(id_, to, body);
 }
 
+Delivery Connection::SendInTalk(TalkNumber talk, UserRef to, Text body) {
+  Charge();
+  FlushPublishes();
+  return shard_.hub().SendInTalk(id_, talk, to, body);
+}
+
+Delivery Connection::CloseTalk(TalkNumber talk, UserRef other) {
+  Charge();
+  FlushPublishes();
+  return shard_.hub().CloseTalk(id_, talk, other);
+}
+
+void Connection::Acknowledge(int64_t number) { acknowledged_ = std::max(acknowledged_, number); }
+
 Delivery Connection::Ask(RequestKind kind, UserRef to, Text reason) {
   Charge();
   FlushPublishes();
@@ -497,6 +543,26 @@ Delivery Connection::AnswerRequest(RequestKind kind, UserRef asker, bool accept)
   Charge();
   FlushPublishes();
   return shard_.hub().AnswerRequest(id_, kind, asker, accept);
+}
+
+Delivery Connection::AcceptDirect(UserRef asker, const DirectAddress& at) {
+  Charge();
+  FlushPublishes();
+  return shard_.hub().AcceptDirect(id_, asker, at);
+}
+
+std::string Connection::PeerAddress() const {
+  asio::error_code gone;
+  const asio::ip::address address = socket_.remote_endpoint(gone).address();
+  if (address.is_v6() && !address.to_v6().is_v4_mapped()) {
+    const asio::ip::address_v6::bytes_type bytes = address.to_v6().to_bytes();
+    return std::string(bytes.begin(), bytes.end());
+  }
+  const asio::ip::address_v4 v4 =
+      address.is_v4() ? address.to_v4()
+                      : asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  const asio::ip::address_v4::bytes_type bytes = v4.to_bytes();
+  return std::string(bytes.begin(), bytes.end());
 }
 
 TicketResult Connection::PresentTicket(int64_t connect_id) {

@@ -78,10 +78,17 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   // ---- SessionHost ----
   void Send(absl::string_view bytes) override;
   LoginResult Login(absl::string_view name) override;
+  void Authenticate(absl::string_view name, absl::string_view password, Takeover takeover) override;
+  void Register(absl::string_view name, absl::string_view password) override;
   void Publish(Text body) override;
   Delivery SendPrivate(UserRef to, Text body) override;
+  Delivery SendInTalk(TalkNumber talk, UserRef to, Text body) override;
+  Delivery CloseTalk(TalkNumber talk, UserRef other) override;
+  void Acknowledge(int64_t number) override;
   Delivery Ask(RequestKind kind, UserRef to, Text reason) override;
   Delivery AnswerRequest(RequestKind kind, UserRef asker, bool accept) override;
+  Delivery AcceptDirect(UserRef asker, const DirectAddress& at) override;
+  std::string PeerAddress() const override;
   TicketResult PresentTicket(int64_t connect_id) override;
   Delivery CloseRelay(int64_t connect_id, UserRef other) override;
   bool Throttled() const override;
@@ -105,6 +112,10 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void ReadEarly();
   void Discard();
   void Process(absl::string_view in);
+  // The session has had what it asked for before it paused, or something else.
+  void OnEvent(const Event& event, uint64_t at);
+  // Waits for its rate. A client that keeps on is told so by its session.
+  void Throttle();
   void FlushPublishes();
   void Charge();
   void MarkDirty();
@@ -146,9 +157,11 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   bool private_queue_full_ = false;
   absl::Time login_by_ = absl::InfiniteFuture();
   absl::Time resume_at_ = absl::InfiniteFuture();
+  absl::Time throttled_since_ = absl::InfiniteFuture();
   absl::Time close_by_ = absl::InfiniteFuture();
   absl::Time since_;  // wall clock
   uint64_t bytes_in_ = 0;
+  int64_t acknowledged_ = 0;
   std::string user_;
 };
 

@@ -53,6 +53,7 @@ class Chatd final : public RunningServer {
   }
 
   std::vector<Listening> listening() const override { return listening_; }
+  void ForgetAccounts() override {}
 
  private:
   static ProcessOptions Options() {

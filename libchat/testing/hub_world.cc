@@ -29,9 +29,10 @@ SessionLimits SessionLimitsOf(const Limits& limits) {
 
 class HubWorld::Connection final : public SessionHost {
  public:
-  Connection(Hub& hub, SessionId id, size_t dialect_index, const Dialect& dialect,
-             const DialectOptions& options, const SessionLimits& limits)
+  Connection(Hub& hub, Accounts& accounts, SessionId id, size_t dialect_index,
+             const Dialect& dialect, const DialectOptions& options, const SessionLimits& limits)
       : hub_(hub),
+        accounts_(accounts),
         id_(id),
         dialect_index_(dialect_index),
         dialect_(dialect),
@@ -77,8 +78,17 @@ class HubWorld::Connection final : public SessionHost {
   void OnEvent(const Event& event, uint64_t at) {
     if (end_ != End::kOpen) return;
     send_at_ = at;
-    if (session_->OnEvent(event) == Next::kClose) Close();
+    const Next next = session_->OnEvent(event);
     send_at_.reset();
+    if (next == Next::kClose || (next == Next::kMore && feeder_.Resume() == Next::kClose)) Close();
+  }
+
+  // The answer to what a paused session waits for. False: there is none.
+  bool AnswerPaused() {
+    if (!answer_) return false;
+    const Event answer = *std::exchange(answer_, std::nullopt);
+    OnEvent(answer, hub_.log(dialect_index_).head());
+    return true;
   }
 
   void Cut(Farewell reason) {
@@ -121,11 +131,26 @@ class HubWorld::Connection final : public SessionHost {
     out_.Append(bytes, send_at_.value_or(hub_.log(dialect_index_).head()));
   }
   LoginResult Login(absl::string_view name) override {
-    Hub::LoginReply reply = hub_.Login(id_, dialect_index_, name);
-    if (reply.result == LoginResult::kAccepted && dialect_.has_public_room()) {
-      out_.Follow(std::move(reply.start));
+    if (accounts_.contains(std::string(name))) return LoginResult::kReserved;
+    return Enter(name, Hub::LoginRight::kOpen);
+  }
+  void Authenticate(absl::string_view name, absl::string_view password,
+                    Takeover takeover) override {
+    const auto account = accounts_.find(std::string(name));
+    if (account == accounts_.end()) {
+      answer_ = Authenticated{LoginResult::kNoAccount};
+    } else if (account->second != std::string(password)) {
+      answer_ = Authenticated{LoginResult::kWrongPassword};
+    } else {
+      answer_ = Authenticated{Enter(name, takeover == Takeover::kTakeover
+                                              ? Hub::LoginRight::kAccountTakeover
+                                              : Hub::LoginRight::kAccount)};
     }
-    return reply.result;
+  }
+  void Register(absl::string_view name, absl::string_view password) override {
+    const bool made = !hub_.IsConnected(name) &&
+                      accounts_.emplace(std::string(name), std::string(password)).second;
+    answer_ = Registered{made};
   }
   void Publish(Text body) override {
     LogRange own;
@@ -133,6 +158,17 @@ class HubWorld::Connection final : public SessionHost {
     if (dialect_.own_public() == OwnPublic::kLeftOut) out_.Skip(own.begin, own.end);
   }
   Delivery SendPrivate(UserRef to, Text body) override { return hub_.SendPrivate(id_, to, body); }
+  Delivery SendInTalk(TalkNumber talk, UserRef to, Text body) override {
+    return hub_.SendInTalk(id_, talk, to, body);
+  }
+  Delivery CloseTalk(TalkNumber talk, UserRef other) override {
+    return hub_.CloseTalk(id_, talk, other);
+  }
+  void Acknowledge(int64_t) override {}
+  Delivery AcceptDirect(UserRef asker, const DirectAddress& at) override {
+    return hub_.AcceptDirect(id_, asker, at);
+  }
+  std::string PeerAddress() const override { return std::string("\x7f\0\0\x01", 4); }
   Delivery Ask(RequestKind kind, UserRef to, Text reason) override {
     return hub_.Ask(id_, kind, to, reason);
   }
@@ -149,6 +185,14 @@ class HubWorld::Connection final : public SessionHost {
   void Count(Fault fault) override { hub_.counters().Add(fault); }
 
  private:
+  LoginResult Enter(absl::string_view name, Hub::LoginRight right) {
+    Hub::LoginReply reply = hub_.Login(id_, dialect_index_, name, right);
+    if (reply.result == LoginResult::kAccepted && dialect_.has_public_room()) {
+      out_.Follow(std::move(reply.start));
+    }
+    return reply.result;
+  }
+
   void Deliver(absl::string_view bytes) {
     if (end_ == End::kOpen) absl::StrAppend(&received_, bytes);
   }
@@ -160,11 +204,12 @@ class HubWorld::Connection final : public SessionHost {
   void LeaveHub() {
     if (peer_ != nullptr) return;  // a relay lives on by itself
     hub_.AbandonTicket(id_);
-    const uint64_t end = hub_.Logout(id_);
-    if (out_.following()) out_.Unfollow(end);
+    const std::optional<uint64_t> end = hub_.Logout(id_);
+    if (out_.following()) out_.Unfollow(end.value_or(hub_.log(dialect_index_).head()));
   }
 
   Hub& hub_;
+  Accounts& accounts_;
   const SessionId id_;
   const size_t dialect_index_;
   const Dialect& dialect_;
@@ -172,7 +217,8 @@ class HubWorld::Connection final : public SessionHost {
   Feeder feeder_;
   fanout::Outbox out_;
   std::optional<uint64_t> send_at_;
-  Connection* peer_ = nullptr;  // the other half of the relay
+  std::optional<Event> answer_;  // to what a paused session waits for
+  Connection* peer_ = nullptr;   // the other half of the relay
   std::string received_;
   bool input_ended_ = false;
   End end_ = End::kOpen;
@@ -206,7 +252,7 @@ absl::Status HubWorld::Connect(const std::string& client, const Dialect& dialect
   id.generation = 1;
   id.slot = connections_.size();
   auto connection =
-      std::make_unique<Connection>(*hub_, id, index, dialect, options, session_limits_);
+      std::make_unique<Connection>(*hub_, accounts_, id, index, dialect, options, session_limits_);
   by_session_[id.value()] = connection.get();
   connections_[client] = std::move(connection);
   return absl::OkStatus();
@@ -252,7 +298,7 @@ bool HubWorld::Receive(const std::string& client, std::string* bytes, End* end) 
 
 void HubWorld::Settle() {
   std::vector<Mail> mail;
-  while (hub_->TakeMail(0, mail), !mail.empty()) {
+  while (hub_->TakeMail(0, mail), !mail.empty() || AnswerPaused()) {
     for (const Mail& one : std::exchange(mail, {})) {
       if (const EndRelay* end = std::get_if<EndRelay>(&one.what)) {
         relays_[end->tunnel].close_at = now_ + end->grace;
@@ -276,6 +322,12 @@ void HubWorld::Settle() {
     if (over) hub_->RelayEnded(it->first, "both sides have ended");
     over ? relays_.erase(it++) : ++it;
   }
+}
+
+bool HubWorld::AnswerPaused() {
+  bool answered = false;
+  for (auto& [name, connection] : connections_) answered |= connection->AnswerPaused();
+  return answered;
 }
 
 void HubWorld::Join(Connection& connection, const JoinRelay& join) {

@@ -37,15 +37,18 @@ class HubWorld final : public World {
  private:
   class Connection;
   struct Relay;
+  using Accounts = std::map<std::string, std::string>;  // passwords by name
 
-  // Delivers the hub's mail, until there is none.
+  // Delivers the hub's mail and what paused sessions wait for, until there is nothing.
   void Settle();
+  bool AnswerPaused();
   void Join(Connection& connection, const JoinRelay& join);
 
   const std::vector<const Dialect*> dialects_;
   const SessionLimits session_limits_;
   absl::Time now_ = absl::UnixEpoch();
   uint64_t random_ = 0;
+  Accounts accounts_;
   std::unique_ptr<Hub> hub_;
   std::map<std::string, std::unique_ptr<Connection>> connections_;
   std::map<uint64_t, Connection*> by_session_;

@@ -21,6 +21,7 @@ class InProcess final : public RunningServer {
     }
     return listening;
   }
+  void ForgetAccounts() override {}
 
  private:
   const std::unique_ptr<net::Server> server_;

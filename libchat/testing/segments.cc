@@ -58,4 +58,10 @@ Next Feeder::Feed(absl::string_view segment) {
   return next_;
 }
 
+Next Feeder::Resume() {
+  if (next_ != Next::kPause) return next_;
+  next_ = Next::kMore;
+  return Feed("");
+}
+
 }  // namespace chat::testing

@@ -40,6 +40,9 @@ class Feeder {
   // sees it read beyond. Gives it nothing after it has said something other than kMore.
   Next Feed(absl::string_view segment);
 
+  // After kPause: gives the session what has come meanwhile.
+  Next Resume();
+
   // What the session has not consumed.
   const std::string& rest() const { return rest_; }
   Next next() const { return next_; }

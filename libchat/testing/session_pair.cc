@@ -14,6 +14,10 @@ SessionPair::SessionPair(const Dialect& dialect, const DialectOptions& options)
       to_server_([this](absl::string_view in) { return server_->OnBytes(in); }),
       to_client_([this](absl::string_view in) { return client_->OnBytes(in); }) {}
 
+void SessionPair::Tell(const Event& event) {
+  if (server_->OnEvent(event) == Next::kMore) to_server_.Resume();
+}
+
 void SessionPair::Say(UserRef from, absl::string_view body) {
   std::vector<char> buffer(kMaxPublicBytes);
   wire::Writer out(absl::MakeSpan(buffer));

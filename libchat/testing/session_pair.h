@@ -32,6 +32,9 @@ class SessionPair {
   FakeHost& server_host() { return server_host_; }
   Next server_next() const { return to_server_.next(); }
 
+  // Something comes from the hub for the server's session.
+  void Tell(const Event& event);
+
   // Somebody says something to everyone.
   void Say(UserRef from, absl::string_view body);
 

@@ -1,5 +1,7 @@
 #include "libchat/testing/tcp_transcripts.h"
 
+#include <algorithm>
+
 #include "gtest/gtest.h"
 #include "libchat/dialect/registry.h"
 #include "libchat/testing/tcp_world.h"
@@ -9,12 +11,27 @@
 namespace chat::testing {
 namespace {
 
-// As every dialect listens by default.
+// As every dialect listens by default, and as the transcripts connect.
 std::vector<Listening> Everywhere() {
   std::vector<Listening> wanted;
+  const auto add = [&](const Dialect* dialect, const DialectOptions& options) {
+    const auto same = [&](const Listening& one) {
+      return one.dialect == dialect && one.options == options;
+    };
+    if (std::none_of(wanted.begin(), wanted.end(), same)) wanted.push_back({dialect, options, 0});
+  };
   for (const Dialect* dialect : AllDialects()) {
     for (const DefaultListener& listener : dialect->default_listeners()) {
-      wanted.push_back({dialect, listener.options, 0});
+      add(dialect, listener.options);
+    }
+  }
+  for (const TranscriptFile& file : TranscriptFiles()) {
+    const absl::StatusOr<Transcript> transcript = ParseTranscript(file.text);
+    if (!transcript.ok()) continue;  // its own test says so
+    for (const Connecting& one : ConnectionsOf(*transcript, PlayersOf(file))) {
+      if (one.dialect != nullptr && one.dialect->CheckOptions(one.options).ok()) {
+        add(one.dialect, one.options);
+      }
     }
   }
   return wanted;
@@ -40,6 +57,7 @@ class TcpTranscripts : public ::testing::TestWithParam<TranscriptFile> {
 
  private:
   absl::Status PlayOverTcp(const Transcript& transcript, const Arrival& arrival) {
+    server_->ForgetAccounts();
     TcpWorld world(FindPort);
     return Play(transcript, PlayersOf(GetParam()), world, arrival);
   }

@@ -24,6 +24,8 @@ class RunningServer {
 
   // What was asked for, with the ports chosen.
   virtual std::vector<Listening> listening() const = 0;
+  // Nobody is connected, and no account is left.
+  virtual void ForgetAccounts() = 0;
 };
 
 // The test binary's own: starts a server that listens as `wanted` says.

@@ -111,6 +111,22 @@ std::vector<Step> Steps(const Transcript& transcript, bool joined) {
   return steps;
 }
 
+// What a connect line says; a client that has none connects as an empty one.
+Connecting ParseConnect(absl::string_view what, const Players& players) {
+  Connecting connecting;
+  connecting.dialect = players.dialect;
+  for (absl::string_view word : absl::StrSplit(what, ' ', absl::SkipEmpty())) {
+    const std::pair<std::string, std::string> option =
+        absl::StrSplit(word, absl::MaxSplits('=', 1));
+    if (absl::StrContains(word, "=")) {
+      connecting.options.insert(option);
+    } else {
+      connecting.dialect = players.find_dialect(word);
+    }
+  }
+  return connecting;
+}
+
 class Player {
  public:
   Player(const Players& players, World& world, const Arrival& arrival)
@@ -163,20 +179,11 @@ class Player {
 
 absl::Status Player::Connect(const TranscriptLine& line) {
   if (clients_.contains(line.client)) return At(line, "is connected already");
+  Connecting how = ParseConnect(line.kind == Kind::kConnect ? line.what : "", players_);
+  if (how.dialect == nullptr) return At(line, absl::StrCat("no dialect in: ", line.what));
   Client client;
-  client.dialect = players_.dialect;
-  if (line.kind == Kind::kConnect) {
-    for (absl::string_view word : absl::StrSplit(line.what, ' ', absl::SkipEmpty())) {
-      const std::pair<std::string, std::string> option =
-          absl::StrSplit(word, absl::MaxSplits('=', 1));
-      if (absl::StrContains(word, "=")) {
-        client.options.insert(option);
-      } else {
-        client.dialect = players_.find_dialect(word);
-        if (client.dialect == nullptr) return At(line, absl::StrCat("no dialect ", word));
-      }
-    }
-  }
+  client.dialect = how.dialect;
+  client.options = std::move(how.options);
   client.notation = players_.find_notation(client.dialect->name());
   if (client.notation == nullptr) return At(line, "the dialect has no notation");
   const Client& placed = clients_.emplace(line.client, std::move(client)).first->second;
@@ -376,6 +383,14 @@ bool Player::Matches(absl::string_view wanted, absl::string_view text) {
 }
 
 }  // namespace
+
+std::vector<Connecting> ConnectionsOf(const Transcript& transcript, const Players& players) {
+  std::vector<Connecting> connections;
+  for (const TranscriptLine& line : transcript.lines) {
+    if (line.kind == Kind::kConnect) connections.push_back(ParseConnect(line.what, players));
+  }
+  return connections;
+}
 
 absl::StatusOr<Transcript> ParseTranscript(absl::string_view text) {
   Transcript transcript;

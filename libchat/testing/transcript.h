@@ -110,6 +110,14 @@ struct Players {
   std::function<const Notation*(absl::string_view)> find_notation;
 };
 
+// How a client connects.
+struct Connecting {
+  const Dialect* dialect = nullptr;  // null: `players` do not know the one named
+  DialectOptions options;
+};
+// One for each connect line.
+std::vector<Connecting> ConnectionsOf(const Transcript& transcript, const Players& players);
+
 // Plays it in a fresh part of `world`. An error names the line, what should have come and what did;
 // kUnimplemented means that this world cannot play it.
 absl::Status Play(const Transcript& transcript, const Players& players, World& world,

@@ -107,7 +107,7 @@ TEST_F(TranscriptTest, NamesTheLineThatIsWrong) {
   EXPECT_THAT(ErrorOf(With(2, "A says hello")), HasSubstr("line 2"));
   EXPECT_THAT(ErrorOf(With(2, "A > HELLO")), HasSubstr("line 2: not a chaton packet"));
   EXPECT_THAT(ErrorOf(With(5, "B > hex 0")), HasSubstr("line 5"));
-  EXPECT_THAT(ErrorOf(With(4, "B connect morse")), HasSubstr("line 4: no dialect morse"));
+  EXPECT_THAT(ErrorOf(With(4, "B connect morse")), HasSubstr("line 4: no dialect in: morse"));
   EXPECT_THAT(ErrorOf(With(4, "B connect long_bytes=3")), HasSubstr("line 4"));
   EXPECT_THAT(ErrorOf(With(7, "B connect")), HasSubstr("line 7: is connected already"));
   EXPECT_THAT(ErrorOf(With(17, "wait long")), HasSubstr("line 17"));

@@ -1,0 +1,32 @@
+#include "libchat/hub/held_messages.h"
+
+namespace chat {
+
+HeldMessages::AddResult HeldMessages::Add(SessionId from, SessionId to, Text body,
+                                          const Limits& limits) {
+  const auto size = static_cast<int64_t>(body.bytes().size());
+  if (bytes_ + size > limits.held_bytes_in_all) return AddResult::kFull;
+  if (const auto it = pairs_.find({from, to}); it != pairs_.end()) {
+    const Queue& queue = it->second;
+    if (static_cast<int64_t>(queue.bodies.size()) >= limits.held_messages ||
+        queue.bytes + size > limits.held_bytes) {
+      return AddResult::kPairFull;
+    }
+  }
+  Queue& queue = pairs_[{from, to}];
+  queue.bodies.emplace_back(body);
+  queue.bytes += size;
+  bytes_ += size;
+  return AddResult::kAdded;
+}
+
+std::vector<OwnedText> HeldMessages::Take(SessionId from, SessionId to) {
+  const auto it = pairs_.find({from, to});
+  if (it == pairs_.end()) return {};
+  Queue queue = std::move(it->second);
+  pairs_.erase(it);
+  bytes_ -= queue.bytes;
+  return std::move(queue.bodies);
+}
+
+}  // namespace chat

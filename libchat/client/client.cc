@@ -1,10 +1,5 @@
 #include "libchat/client/client.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
-#include <cstring>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -19,6 +14,8 @@
 #include "asio/steady_timer.hpp"
 #include "asio/use_awaitable.hpp"
 #include "asio/write.hpp"
+#include "libchat/client/keepalive.h"
+#include "libchat/client/read_buffer.h"
 #include "libchat/client/signal.h"
 #include "libchat/client/tls.h"
 
@@ -27,56 +24,37 @@ namespace {
 
 using asio::ip::tcp;
 
-// What one read asks for, and the most that is kept of a packet that is not complete yet.
-constexpr size_t kReadBytes = 64 * 1024;
-constexpr size_t kMaxUnconsumed = 256 * 1024;
-
-void SetOption(int fd, int level, int option, int value) {
-  // Refused only where the system does not know the option, and then it works without.
-  (void)::setsockopt(fd, level, option, &value, sizeof(value));
+absl::string_view Said(LoginRefused::Reason reason) {
+  switch (reason) {
+    case LoginRefused::Reason::kName:
+      return "the server does not allow this name";
+    case LoginRefused::Reason::kTaken:
+      return "the name is taken, or belongs to an account";
+    case LoginRefused::Reason::kPassword:
+      return "wrong password";
+    case LoginRefused::Reason::kNoAccount:
+      return "no such account";
+    case LoginRefused::Reason::kOther:
+      break;
+  }
+  return "the server refused the login";
 }
 
-// Finds out within about two minutes that the server's machine is gone, on an idle connection too.
-void SetKeepalive(int fd) {
-  SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
-  SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
-  SetOption(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
-  SetOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 120 * 1000);
+// What `event` says of a login or a registration; nothing if that is not what it is about.
+std::optional<absl::Status> AnswerIn(const ClientEvent& event) {
+  if (std::holds_alternative<LoggedIn>(event)) return absl::OkStatus();
+  if (std::holds_alternative<AccountMade>(event)) return absl::OkStatus();
+  if (std::holds_alternative<AccountRefused>(event)) {
+    return absl::PermissionDeniedError(
+        "the server did not make the account: it exists, or its name or its password breaks a "
+        "rule, or there were too many");
+  }
+  const auto* refused = std::get_if<LoginRefused>(&event);
+  if (refused == nullptr) return std::nullopt;
+  const absl::string_view why = Said(refused->reason);
+  return refused->try_another_name ? absl::AlreadyExistsError(why)
+                                   : absl::PermissionDeniedError(why);
 }
-
-// Bytes that were received and not consumed yet, in one piece.
-class ReadBuffer {
- public:
-  absl::string_view unconsumed() const { return {bytes_.data() + begin_, end_ - begin_}; }
-  bool full() const { return end_ - begin_ >= kMaxUnconsumed; }
-
-  // Room for the next read.
-  asio::mutable_buffer Prepare() {
-    if (begin_ == end_) begin_ = end_ = 0;
-    if (begin_ > 0 && bytes_.size() - end_ < kReadBytes) {
-      std::memmove(bytes_.data(), bytes_.data() + begin_, end_ - begin_);
-      end_ -= begin_;
-      begin_ = 0;
-    }
-    if (bytes_.size() - end_ < kReadBytes) bytes_.resize(end_ + kReadBytes);
-    return asio::buffer(bytes_.data() + end_, kReadBytes);
-  }
-  void Commit(size_t n) { end_ += n; }
-  void Append(absl::string_view bytes) {
-    while (!bytes.empty()) {
-      const size_t n = asio::buffer_copy(Prepare(), asio::buffer(bytes.data(), bytes.size()));
-      Commit(n);
-      bytes.remove_prefix(n);
-    }
-  }
-  void Consume(size_t n) { begin_ += n; }
-
- private:
-  std::vector<char> bytes_;
-  size_t begin_ = 0;
-  size_t end_ = 0;
-};
 
 }  // namespace
 
@@ -99,9 +77,12 @@ class Client::Connection final : public ClientHost,
 
   const ServerUrl& url() const { return url_; }
   ClientSession& session() { return *session_; }
+  absl::StatusOr<asio::ip::address> LocalAddress() const;
 
   asio::awaitable<absl::Status> Connect();
   asio::awaitable<absl::Status> Login(std::string name);
+  asio::awaitable<absl::Status> Login(std::string name, absl::string_view password);
+  asio::awaitable<absl::Status> Register(std::string name, absl::string_view password);
   asio::awaitable<absl::StatusOr<Relay>> OpenRelay(int64_t connect_id);
   asio::awaitable<absl::Status> WaitForRoom();
   asio::awaitable<absl::StatusOr<std::vector<ClientEvent>>> Receive();
@@ -109,8 +90,10 @@ class Client::Connection final : public ClientHost,
   void Close();
 
  private:
-  // Takes the answer to a login out of events_, if it is there.
-  std::optional<absl::Status> TakeLoginAnswer();
+  // Takes the answer to a login or a registration out of events_, if it is there.
+  std::optional<absl::Status> TakeAnswer();
+  // Waits for it, unless the question could not be asked (`status`).
+  asio::awaitable<absl::Status> AwaitAnswer(absl::Status status);
   // Reads once and hands the session what came.
   asio::awaitable<absl::Status> ReadSome();
   // Reads once into in_, through TLS if there is any (which may yield nothing yet).
@@ -177,6 +160,13 @@ absl::Status Client::Connection::Broken(const asio::error_code& error) {
   return absl::UnavailableError(absl::StrCat("the connection broke: ", error.message()));
 }
 
+absl::StatusOr<asio::ip::address> Client::Connection::LocalAddress() const {
+  asio::error_code error;
+  const tcp::endpoint local = socket_.local_endpoint(error);
+  if (error) return absl::UnavailableError(absl::StrCat("no connection: ", error.message()));
+  return local.address();
+}
+
 asio::awaitable<absl::Status> Client::Connection::Connect() {
   const Deadline deadline(*this);
   asio::error_code error;
@@ -232,27 +222,19 @@ asio::awaitable<absl::Status> Client::Connection::Handshake() {
   }
 }
 
-std::optional<absl::Status> Client::Connection::TakeLoginAnswer() {
-  for (size_t i = 0; i < events_.size(); ++i) {
-    const auto* refused = std::get_if<LoginRefused>(&events_[i]);
-    if (refused == nullptr && !std::holds_alternative<LoggedIn>(events_[i])) continue;
-    absl::Status answer;
-    if (refused != nullptr) {
-      answer = refused->try_another_name
-                   ? absl::AlreadyExistsError("the server refused this name")
-                   : absl::PermissionDeniedError("the server refused the login");
-    }
-    events_.erase(events_.begin() + i);
+std::optional<absl::Status> Client::Connection::TakeAnswer() {
+  for (auto event = events_.begin(); event != events_.end(); ++event) {
+    std::optional<absl::Status> answer = AnswerIn(*event);
+    if (!answer) continue;
+    events_.erase(event);
     return answer;
   }
   return std::nullopt;
 }
 
-asio::awaitable<absl::Status> Client::Connection::Login(std::string name) {
-  const Deadline deadline(*this);
-  absl::Status status = session_->Login(name);
+asio::awaitable<absl::Status> Client::Connection::AwaitAnswer(absl::Status status) {
   while (status.ok()) {
-    if (std::optional<absl::Status> answer = TakeLoginAnswer()) co_return *answer;
+    if (std::optional<absl::Status> answer = TakeAnswer()) co_return *answer;
     status = co_await ReadSome();
   }
   if (timed_out_) {
@@ -260,7 +242,30 @@ asio::awaitable<absl::Status> Client::Connection::Login(std::string name) {
         absl::StrCat("the server did not answer the login within ",
                      absl::FormatDuration(options_.connect_timeout)));
   }
+  // A server that ends the connection instead of answering may have said why.
+  for (const ClientEvent& event : events_) {
+    const auto* notice = std::get_if<Notice>(&event);
+    if (notice == nullptr) continue;
+    co_return absl::Status(status.code(), absl::StrCat(status.message(), ": ", notice->text));
+  }
   co_return status;
+}
+
+asio::awaitable<absl::Status> Client::Connection::Login(std::string name) {
+  const Deadline deadline(*this);
+  co_return co_await AwaitAnswer(session_->Login(name));
+}
+
+asio::awaitable<absl::Status> Client::Connection::Login(std::string name,
+                                                        absl::string_view password) {
+  const Deadline deadline(*this);
+  co_return co_await AwaitAnswer(session_->LoginWithPassword(name, password));
+}
+
+asio::awaitable<absl::Status> Client::Connection::Register(std::string name,
+                                                           absl::string_view password) {
+  const Deadline deadline(*this);
+  co_return co_await AwaitAnswer(session_->Register(name, password));
 }
 
 asio::awaitable<absl::StatusOr<Relay>> Client::Connection::OpenRelay(int64_t connect_id) {
@@ -299,7 +304,7 @@ asio::awaitable<absl::Status> Client::Connection::Read() {
 
 asio::awaitable<absl::Status> Client::Connection::ReadTls() {
   if (tls_->peer_ended()) co_return Broken(asio::error::eof);
-  encrypted_.resize(kReadBytes);
+  encrypted_.resize(ReadBuffer::kReadBytes);
   asio::error_code error;
   const size_t n = co_await socket_.async_read_some(
       asio::buffer(encrypted_), asio::redirect_error(asio::use_awaitable, error));
@@ -404,10 +409,19 @@ Client::~Client() { connection_->Close(); }
 
 const ServerUrl& Client::url() const { return connection_->url(); }
 ClientTraits Client::traits() const { return url().dialect->client_traits(); }
+absl::StatusOr<asio::ip::address> Client::LocalAddress() const {
+  return connection_->LocalAddress();
+}
 ClientSession& Client::session() { return connection_->session(); }
 asio::awaitable<absl::Status> Client::Connect() { return connection_->Connect(); }
 asio::awaitable<absl::Status> Client::Login(std::string name) {
   return connection_->Login(std::move(name));
+}
+asio::awaitable<absl::Status> Client::Login(std::string name, absl::string_view password) {
+  return connection_->Login(std::move(name), password);
+}
+asio::awaitable<absl::Status> Client::Register(std::string name, absl::string_view password) {
+  return connection_->Register(std::move(name), password);
 }
 asio::awaitable<absl::StatusOr<Relay>> Client::OpenRelay(int64_t connect_id) {
   return connection_->OpenRelay(connect_id);

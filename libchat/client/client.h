@@ -11,9 +11,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "asio/any_io_executor.hpp"
 #include "asio/awaitable.hpp"
+#include "asio/ip/address.hpp"
 #include "asio/ip/tcp.hpp"
 #include "libchat/client/url.h"
 #include "libchat/dialect/client_session.h"
@@ -41,13 +43,13 @@ struct Relay {
 //   kOutOfRange        the server closed the connection cleanly: no more events will come
 //   kDataLoss          the server broke the protocol
 //   kAlreadyExists     login refused, but another name is worth a try on this connection
-//   kPermissionDenied  login refused, or the server has not proved who it is (TLS)
+//   kPermissionDenied  login or account refused, or the server has not proved who it is (TLS)
 //   kInvalidArgument   something that this dialect cannot say; or an unusable tls_ca
 //   kDeadlineExceeded  the server did not answer the login in time
 //
 // Thread safety: none. A Client lives on its executor's one thread, and outlives the coroutines
-// that it returned; at most one of Connect, Login, OpenRelay and Receive runs at a time, while
-// WaitForRoom and FinishSending may run beside them.
+// that it returned; at most one of Connect, Login, Register, OpenRelay and Receive runs at a time,
+// while WaitForRoom and FinishSending may run beside them.
 class Client {
  public:
   Client(asio::any_io_executor executor, ServerUrl url, ClientOptions options = {});
@@ -59,11 +61,19 @@ class Client {
   const ServerUrl& url() const;
   ClientTraits traits() const;
 
+  // This client's own address on the connection. kUnavailable if there is none.
+  absl::StatusOr<asio::ip::address> LocalAddress() const;
+
   // First: opens the connection.
   asio::awaitable<absl::Status> Connect();
 
   // Then: logs in, once or (after kAlreadyExists) again with another name.
   asio::awaitable<absl::Status> Login(std::string name);
+  // The same, to an account. `password` lives until it is done, and is in no message.
+  asio::awaitable<absl::Status> Login(std::string name, absl::string_view password);
+
+  // Before a Login, or without one: makes an account. `password` as above.
+  asio::awaitable<absl::Status> Register(std::string name, absl::string_view password);
 
   // Instead of Login, as the only call: presents `connect_id` and waits, without a limit, for the
   // other half. Nothing else may be called afterwards. Not over TLS (kUnimplemented).

@@ -21,6 +21,7 @@ namespace chat::client {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 ServerUrl UrlOf(const ScriptedServer& server) {
   return *ParseServerUrl(absl::StrCat("toy://127.0.0.1:", server.port()), FindToy);
@@ -80,6 +81,63 @@ TEST(Client, SaysThatALoginIsRefusedForGood) {
   asio::io_context io;
   Client client(io.get_executor(), UrlOf(server));
   EXPECT_EQ(LogIn(io, client, "ann").code(), absl::StatusCode::kPermissionDenied);
+}
+
+TEST(Client, LogsInToAnAccountThatItHasMade) {
+  ScriptedServer server([](int fd) {
+    EXPECT_EQ(GetLine(fd), "REGISTER ann secret\n");
+    Put(fd, "MADE\n");
+    EXPECT_EQ(GetLine(fd), "LOGIN ann secret\n");
+    Put(fd, "OK\n");
+    GetLine(fd);
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), UrlOf(server));
+  ASSERT_EQ(Await(io, client.Connect()), absl::OkStatus());
+  EXPECT_EQ(Await(io, client.Register("ann", "secret")), absl::OkStatus());
+  EXPECT_EQ(Await(io, client.Login("ann", "secret")), absl::OkStatus());
+}
+
+TEST(Client, SaysWhyAnAccountIsRefused) {
+  struct Case {
+    const char* answer;
+    const char* said;
+  };
+  for (const Case& c : {Case{"WRONG\n", "wrong password"}, Case{"UNKNOWN\n", "no such account"},
+                        Case{"NO\n", "the server refused the login"}}) {
+    ScriptedServer server([&c](int fd) {
+      GetLine(fd);
+      Put(fd, c.answer);
+    });
+    asio::io_context io;
+    Client client(io.get_executor(), UrlOf(server));
+    ASSERT_EQ(Await(io, client.Connect()), absl::OkStatus());
+    EXPECT_EQ(Await(io, client.Login("ann", "secret")), absl::PermissionDeniedError(c.said));
+  }
+}
+
+TEST(Client, SaysThatAnAccountWasNotMade) {
+  ScriptedServer server([](int fd) {
+    GetLine(fd);
+    Put(fd, "UNMADE\n");
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), UrlOf(server));
+  ASSERT_EQ(Await(io, client.Connect()), absl::OkStatus());
+  const absl::Status status = Await(io, client.Register("ann", "secret"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("secret")));
+}
+
+TEST(Client, PassesOnWhatTheServerSaidInsteadOfAnAnswer) {
+  ScriptedServer server([](int fd) {
+    GetLine(fd);
+    Put(fd, "SAYS full house\n");
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), UrlOf(server));
+  EXPECT_EQ(LogIn(io, client, "ann"),
+            absl::OutOfRangeError("the server closed the connection: full house"));
 }
 
 TEST(Client, GivesUpWaitingForALogin) {

@@ -46,7 +46,7 @@ struct DirectConnectionOptions {
   size_t write_buffer = 256 * 1024;
 };
 
-// Between whom, and in which dialect.
+// Between whom, and in which dialect: one that has direct connections (ClientTraits).
 struct DirectParties {
   const Dialect* dialect = nullptr;
   std::string self;  // this client's login
@@ -61,7 +61,6 @@ struct DirectParties {
 //   kDeadlineExceeded  nobody came, or nobody was there, within the patience
 //   kPermissionDenied  an address that nobody is to be connected to
 //   kInvalidArgument   something that this dialect cannot say
-//   kUnimplemented     the dialect has no direct connections
 //
 // Thread safety: none. It lives on its executor's one thread, and outlives the coroutines that it
 // returned; at most one of Receive and Confirm runs at a time, while WaitForRoom and FinishSending

@@ -25,6 +25,9 @@ inline constexpr size_t kMaxTransfersPerSender = 8;
 // Any thread may call it.
 absl::Status CheckFileName(absl::string_view name);
 
+// kResourceExhausted: the file is over the limit.
+absl::Status FileTooLarge(absl::string_view name, uint64_t limit);
+
 }  // namespace chat::client
 
 #endif  // LIBCHAT_CLIENT_FILE_NAME_H_

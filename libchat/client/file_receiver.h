@@ -24,11 +24,13 @@ struct FileReceiverOptions {
 //
 // How the methods here say what went wrong; whatever it is, the file is gone then, and every
 // further call says the same:
-//   kInvalidArgument     the name breaks a rule (CheckFileName)
-//   kAlreadyExists       there is something of that name; it is not touched
-//   kResourceExhausted   the file is over the limit, or the disk or a quota is full
+//   kInvalidArgument     the name breaks a rule (CheckFileName), or the file system does not take
+//   it kAlreadyExists       there is something of that name; it is not touched kResourceExhausted
+//   the file is over the limit; or the disk, a quota or this process' table of
+//                        open files is full
 //   kPermissionDenied    the directory or its file system cannot be written to
-//   kFailedPrecondition  the file system cannot do it (no hard links)
+//   kNotFound            the directory is gone
+//   kFailedPrecondition  the file system cannot do it (it has no hard links, say)
 //   kInternal            any other I/O error
 // The messages are fit for a terminal: a name that broke a rule is not repeated in them.
 //
@@ -46,7 +48,8 @@ class IncomingFile {
   // Takes the next piece.
   absl::Status Append(absl::string_view content);
 
-  // Cuts the file to its first `size` bytes (at most bytes()), for senders who pad it.
+  // Cuts the file to its first `size` bytes, for senders who pad it. kInvalidArgument if it has
+  // less.
   absl::Status Truncate(uint64_t size);
 
   // Gives the file its name, if that is still free, and the permissions that the umask leaves. The

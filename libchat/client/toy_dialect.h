@@ -1,7 +1,9 @@
 // A dialect of lines, for tests of what must work with any dialect.
 //
-//   to the server      LOGIN name    SAY token text    TICKET id
-//   from the server    OK | TAKEN | NO    MSG name text    ECHO token    OPEN    (else: broken)
+//   to the server      LOGIN name [password]    REGISTER name password    SAY token text
+//                      TICKET id
+//   from the server    OK | TAKEN | WRONG | UNKNOWN | NO    MADE | UNMADE    MSG name text
+//                      ECHO token    SAYS text    OPEN    (else: broken)
 
 #ifndef LIBCHAT_CLIENT_TOY_DIALECT_H_
 #define LIBCHAT_CLIENT_TOY_DIALECT_H_
@@ -26,6 +28,12 @@ class ToyClientSession final : public ClientSession {
   explicit ToyClientSession(ClientHost& host) : host_(host) {}
 
   absl::Status Login(absl::string_view name) override { return Say(absl::StrCat("LOGIN ", name)); }
+  absl::Status LoginWithPassword(absl::string_view name, absl::string_view password) override {
+    return Say(absl::StrCat("LOGIN ", name, " ", password));
+  }
+  absl::Status Register(absl::string_view name, absl::string_view password) override {
+    return Say(absl::StrCat("REGISTER ", name, " ", password));
+  }
   absl::Status PresentTicket(int64_t id) override { return Say(absl::StrCat("TICKET ", id)); }
   absl::Status SendPublic(SendToken token, Text body) override {
     return Say(absl::StrCat("SAY ", token, " ", body.bytes()));
@@ -46,7 +54,12 @@ class ToyClientSession final : public ClientSession {
   Next OnLine(absl::string_view line) {
     if (line == "OK") return Tell(LoggedIn{});
     if (line == "TAKEN") return Tell(LoginRefused{LoginRefused::Reason::kTaken, true});
+    if (line == "WRONG") return Tell(LoginRefused{LoginRefused::Reason::kPassword, false});
+    if (line == "UNKNOWN") return Tell(LoginRefused{LoginRefused::Reason::kNoAccount, false});
     if (line == "NO") return Tell(LoginRefused{LoginRefused::Reason::kOther, false});
+    if (line == "MADE") return Tell(AccountMade{});
+    if (line == "UNMADE") return Tell(AccountRefused{});
+    if (absl::ConsumePrefix(&line, "SAYS ")) return Tell(Notice{std::string(line)});
     if (line == "OPEN") return Tell(RelayOpen{}), Next::kRelay;
     SendToken token = 0;
     if (absl::ConsumePrefix(&line, "ECHO ") && absl::SimpleAtoi(line, &token)) {

@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -16,7 +19,11 @@
 namespace chat::testing {
 namespace {
 
+using ::testing::AnyOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 struct Listener {
   const Dialect* dialect;
@@ -33,7 +40,19 @@ std::vector<Listener> Listeners() {
   return listeners;
 }
 
+constexpr char kPassword[] = "secret1";
+constexpr TalkNumber kTalk = 42;
+
 Text ToText(absl::string_view bytes) { return *Text::From(bytes); }
+
+// What every dialect keeps of a text: some have only ASCII, some only lines.
+std::string Gist(absl::string_view text) {
+  std::string gist;
+  for (char c : ToAscii(text)) {
+    if (c != '\r') gist.push_back(c == '\n' ? ' ' : c);
+  }
+  return std::string(absl::StripTrailingAsciiWhitespace(gist));
+}
 
 class Dialects : public ::testing::TestWithParam<Listener> {
  protected:
@@ -42,16 +61,67 @@ class Dialects : public ::testing::TestWithParam<Listener> {
   ClientTraits traits() const { return GetParam().dialect->client_traits(); }
 
   void LogIn(SessionPair& pair) {
-    ASSERT_TRUE(pair.client().Login("alice").ok());
-    pair.Exchange();
-    ASSERT_THAT(pair.server_host().TakeCalls(), ElementsAre("Login alice"));
+    if (traits().passwords == Passwords::kRequired) {
+      LogInWithPassword(pair);
+    } else {
+      ASSERT_TRUE(pair.client().Login("alice").ok());
+      pair.Exchange();
+      ASSERT_THAT(pair.server_host().TakeCalls(), ElementsAre("Login alice"));
+    }
     ASSERT_THAT(pair.client_host().TakeEvents(), ElementsAre("LoggedIn"));
+  }
+  void LogInWithPassword(SessionPair& pair) {
+    ASSERT_TRUE(pair.client().LoginWithPassword("alice", kPassword).ok());
+    pair.Exchange();
+    ASSERT_THAT(pair.server_host().TakeCalls(),
+                ElementsAre(StartsWith("Authenticate alice \"secret1\"")));
+    ASSERT_EQ(pair.server_next(), Next::kPause);
+    pair.Tell(Authenticated{LoginResult::kAccepted});
+    pair.Exchange();
+  }
+  // Alice asks bob to talk, and he accepts.
+  void Agree(SessionPair& pair) {
+    ASSERT_TRUE(pair.client().Ask(RequestKind::kTalk, User("bob"), Text()).ok());
+    pair.Exchange();
+    ASSERT_THAT(pair.server_host().TakeCalls(), ElementsAre("Ask talk bob"));
+    pair.Tell(Answer{RequestKind::kTalk, User("alice"), User("bob"), Verdict::kAccepted, kTalk});
+    pair.Exchange();
+    ASSERT_THAT(pair.client_host().TakeEvents(), ElementsAre("TalkOpened with bob"));
+  }
+  // One event, which says what `message` says as far as the dialect can.
+  static void ExpectReceived(const std::vector<std::string>& events, Received message) {
+    ASSERT_THAT(events, SizeIs(1));
+    std::string heard;
+    ASSERT_TRUE(absl::CUnescape(events[0], &heard));
+    ASSERT_TRUE(absl::EndsWith(heard, "\""));
+    heard.pop_back();
+    const std::string body = std::exchange(message.body, "");
+    std::string head = ToString(ClientEvent(message));
+    head.pop_back();  // the quote
+    ASSERT_TRUE(absl::StartsWith(heard, head)) << heard;
+    EXPECT_EQ(Gist(heard.substr(head.size())), Gist(body));
+  }
+  // What the client has learnt but confirmations, and what the server was asked for but the
+  // client's.
+  static std::vector<std::string> News(SessionPair& pair) {
+    return Without("Confirmed", pair.client_host().TakeEvents());
+  }
+  static std::vector<std::string> Calls(SessionPair& pair) {
+    return Without("Acknowledge", pair.server_host().TakeCalls());
   }
 
   SessionPair pair_;
+
+ private:
+  static std::vector<std::string> Without(absl::string_view word, std::vector<std::string> lines) {
+    const auto has = [&](const std::string& line) { return absl::StartsWith(line, word); };
+    lines.erase(std::remove_if(lines.begin(), lines.end(), has), lines.end());
+    return lines;
+  }
 };
 
 TEST_P(Dialects, ARefusedNameMayBeFollowedByAnother) {
+  if (traits().passwords == Passwords::kRequired) GTEST_SKIP() << "no open login";
   pair_.server_host().login = LoginResult::kTaken;
   ASSERT_TRUE(pair_.client().Login("alice").ok());
   pair_.Exchange();
@@ -64,6 +134,40 @@ TEST_P(Dialects, ARefusedNameMayBeFollowedByAnother) {
   EXPECT_THAT(pair_.server_host().calls, ElementsAre("Login alice", "Login alicia"));
 }
 
+TEST_P(Dialects, PasswordIsAskedOfTheHost) {
+  if (traits().passwords == Passwords::kNever) {
+    EXPECT_EQ(pair_.client().LoginWithPassword("alice", kPassword).code(),
+              absl::StatusCode::kUnimplemented);
+    return;
+  }
+  LogInWithPassword(pair_);
+  EXPECT_THAT(pair_.client_host().TakeEvents(), ElementsAre("LoggedIn"));
+  SessionPair wrong(*GetParam().dialect, GetParam().options);
+  ASSERT_TRUE(wrong.client().LoginWithPassword("alice", "other11").ok());
+  wrong.Exchange();
+  wrong.Tell(Authenticated{LoginResult::kWrongPassword});
+  wrong.Exchange();
+  EXPECT_THAT(wrong.client_host().TakeEvents(), ElementsAre("LoginRefused password"));
+}
+
+TEST_P(Dialects, AccountIsMade) {
+  if (!traits().registers) {
+    EXPECT_EQ(pair_.client().Register("alice", kPassword).code(), absl::StatusCode::kUnimplemented);
+    return;
+  }
+  for (bool successful : {false, true}) {
+    ASSERT_TRUE(pair_.client().Register("alice", kPassword).ok());
+    pair_.Exchange();
+    EXPECT_THAT(pair_.server_host().TakeCalls(), ElementsAre("Register alice \"secret1\""));
+    EXPECT_EQ(pair_.server_next(), Next::kPause);
+    pair_.Tell(Registered{successful});
+    pair_.Exchange();
+    EXPECT_THAT(pair_.client_host().TakeEvents(),
+                ElementsAre(successful ? "AccountMade" : "AccountRefused"));
+  }
+  LogIn(pair_);
+}
+
 TEST_P(Dialects, PublicMessagesArriveInSegmentsOfAnySize) {
   if (!traits().public_room) GTEST_SKIP() << "no public room";
   for (size_t segment = 1; segment < 40; ++segment) {
@@ -72,11 +176,10 @@ TEST_P(Dialects, PublicMessagesArriveInSegmentsOfAnySize) {
     ASSERT_TRUE(pair.client().SendPublic(1, ToText("hello")).ok());
     ASSERT_TRUE(pair.client().SendPublic(2, ToText("there")).ok());
     pair.Exchange(segment);
-    EXPECT_THAT(pair.server_host().TakeCalls(),
-                ElementsAre("Publish \"hello\"", "Publish \"there\""));
+    EXPECT_THAT(Calls(pair), ElementsAre("Publish \"hello\"", "Publish \"there\""));
     pair.Say(User("bob"), "hi");
     pair.Exchange(segment);
-    EXPECT_THAT(pair.client_host().events, ElementsAre("Received bob -> everyone: \"hi\""));
+    EXPECT_THAT(News(pair), ElementsAre("Received bob -> everyone: \"hi\""));
   }
 }
 
@@ -91,17 +194,98 @@ TEST_P(Dialects, AnEchoConfirms) {
               ElementsAre("Received alice -> everyone: \"hello\"", "Confirmed 7"));
 }
 
+TEST_P(Dialects, AnAcknowledgementConfirms) {
+  if (traits().public_confirmation != Confirmation::kAck) GTEST_SKIP() << "none";
+  LogIn(pair_);
+  ASSERT_TRUE(pair_.client().SendPublic(7, ToText("hello")).ok());
+  pair_.Exchange();
+  EXPECT_THAT(pair_.client_host().events, ElementsAre("Confirmed 7"));
+  pair_.Say(User("bob"), "hi");
+  pair_.Exchange();
+  EXPECT_THAT(pair_.server_host().calls, ElementsAre("Publish \"hello\"", "Acknowledge 1"));
+}
+
 TEST_P(Dialects, PrivateMessagesArrive) {
   LogIn(pair_);
-  if (pair_.client().SendPrivate(1, User("bob"), ToText("psst")).code() ==
-      absl::StatusCode::kUnimplemented) {
-    GTEST_SKIP() << "no private messages";
+  const bool talks = traits().private_way == PrivateWay::kTalk;
+  if (talks) Agree(pair_);
+  const absl::Status sent = pair_.client().SendPrivate(1, User("bob"), ToText("psst"));
+  if (traits().private_way == PrivateWay::kDirect) {
+    EXPECT_EQ(sent.code(), absl::StatusCode::kUnimplemented);
+    return;
   }
+  ASSERT_TRUE(sent.ok()) << sent;
   pair_.Exchange();
-  EXPECT_THAT(pair_.server_host().calls, ElementsAre("SendPrivate bob \"psst\""));
-  pair_.server().OnEvent(PrivateMessage{User("bob", 7), User("alice"), OwnedText(ToText("what?"))});
+  // By name, or by the number of their talk.
+  EXPECT_THAT(Calls(pair_),
+              ElementsAre(AnyOf("SendPrivate bob \"psst\"", "SendInTalk 42 bob \"psst\"")));
+  pair_.Tell(PrivateMessage{User("bob", 7), User("alice"), OwnedText(ToText("what?")), 1, kTalk});
   pair_.Exchange();
-  EXPECT_THAT(pair_.client_host().events, ElementsAre("Received bob@7 -> alice: \"what?\""));
+  EXPECT_THAT(News(pair_), ElementsAre("Received bob@7 -> alice: \"what?\""));
+}
+
+TEST_P(Dialects, TalksAreAgreedOn) {
+  LogIn(pair_);
+  if (traits().private_way != PrivateWay::kTalk) {
+    EXPECT_FALSE(GetParam().dialect->answers(RequestKind::kTalk));
+    EXPECT_EQ(pair_.client().Ask(RequestKind::kTalk, User("bob"), Text()).code(),
+              absl::StatusCode::kUnimplemented);
+    return;
+  }
+  EXPECT_TRUE(GetParam().dialect->answers(RequestKind::kTalk));
+  ASSERT_TRUE(pair_.client().Ask(RequestKind::kTalk, User("bob"), Text()).ok());
+  pair_.Exchange();
+  EXPECT_THAT(Calls(pair_), ElementsAre("Ask talk bob"));
+  pair_.Tell(Answer{RequestKind::kTalk, User("alice"), User("bob"), Verdict::kRefused, 0});
+  pair_.Exchange();
+  EXPECT_THAT(News(pair_), ElementsAre("Refused talk by bob"));
+  pair_.server_host().ask_delivery = Delivery::kNoSuchUser;
+  ASSERT_TRUE(pair_.client().Ask(RequestKind::kTalk, User("bob"), Text()).ok());
+  pair_.Exchange();
+  EXPECT_THAT(Calls(pair_), Contains("Ask talk bob"));
+  EXPECT_THAT(News(pair_), ElementsAre("Refused talk, absent bob"));
+  pair_.server_host().ask_delivery = Delivery::kSent;
+  Agree(pair_);
+  pair_.Tell(Request{RequestKind::kTalk, User("carol"), User("alice"), {}});
+  pair_.Exchange();
+  EXPECT_THAT(News(pair_), ElementsAre("Asked for talk by carol"));
+  ASSERT_TRUE(pair_.client().Answer(RequestKind::kTalk, User("carol"), false).ok());
+  pair_.Exchange();
+  EXPECT_THAT(Calls(pair_), ElementsAre("AnswerRequest talk carol no"));
+  pair_.Tell(Request{RequestKind::kTalk, User("carol"), User("alice"), {}});
+  ASSERT_TRUE(pair_.client().Answer(RequestKind::kTalk, User("carol"), true).ok());
+  pair_.Exchange();
+  EXPECT_THAT(Calls(pair_), ElementsAre("AnswerRequest talk carol yes"));
+  pair_.Tell(Answer{RequestKind::kTalk, User("carol"), User("alice"), Verdict::kAccepted, 43});
+  pair_.Exchange();
+  EXPECT_THAT(News(pair_), ElementsAre("Asked for talk by carol", "TalkOpened with carol"));
+  pair_.Tell(TalkClosed{kTalk, User("bob")});
+  pair_.Exchange();
+  EXPECT_EQ(pair_.client_next(), Next::kMore);
+}
+
+TEST_P(Dialects, DirectConnectionsAreAgreedOn) {
+  LogIn(pair_);
+  const DirectAddress at{std::string("\x7f\0\0\x01", 4), 7000, 5};
+  if (traits().private_way != PrivateWay::kDirect) {
+    EXPECT_FALSE(GetParam().dialect->answers(RequestKind::kDirect));
+    EXPECT_EQ(pair_.client().AcceptDirect(User("bob"), at).code(),
+              absl::StatusCode::kUnimplemented);
+    return;
+  }
+  EXPECT_TRUE(GetParam().dialect->answers(RequestKind::kDirect));
+  ASSERT_TRUE(pair_.client().Ask(RequestKind::kDirect, User("bob"), Text()).ok());
+  pair_.Exchange();
+  EXPECT_THAT(Calls(pair_), ElementsAre("Ask direct bob"));
+  pair_.Tell(Answer{RequestKind::kDirect, User("alice"), User("bob"), Verdict::kAccepted, 0, at});
+  pair_.Exchange();
+  EXPECT_THAT(News(pair_), ElementsAre("DirectGranted by bob port 7000 id 5"));
+  pair_.Tell(Request{RequestKind::kDirect, User("carol"), User("alice"), {}});
+  pair_.Exchange();
+  EXPECT_THAT(News(pair_), ElementsAre("Asked for direct by carol"));
+  ASSERT_TRUE(pair_.client().AcceptDirect(User("carol"), at).ok());
+  pair_.Exchange();
+  EXPECT_THAT(Calls(pair_), ElementsAre("AcceptDirect carol 127.0.0.1:7000 id 5"));
 }
 
 TEST_P(Dialects, RelaysAreAgreedOn) {
@@ -153,7 +337,7 @@ std::string RandomText(std::mt19937& random, size_t max_bytes, bool ascii_only) 
       "a",  "hello", " ",  "\n",   "\r\n",   "\r",     "\t",     "\x01",    "\x03",     "\x7f",
       "\"", "alice", "=",  ":",    ": ",     "@",      "@7",     "TXT",     "Status=1", "\x1b[2J",
       "\\", "é",     "山", "🦊", "\u202e", "\uFFFF", "\u0085", "\x0a\x0a"};
-  std::string text;
+  std::string text = "x";  // nobody says nothing
   while (true) {
     const std::string& part = kParts[random() % kParts.size()];
     if (text.size() + part.size() > max_bytes) return text;
@@ -168,33 +352,34 @@ TEST_P(Dialects, OneMessageIsOnePacket) {
   LogIn(pair_);
   std::mt19937 random(1);
   for (int i = 0; i < 500; ++i) {
-    const std::string body = RandomText(random, traits().max_message_bytes, traits().ascii_only);
-    pair_.Say(User("bob"), body);
+    const std::string heard = RandomText(random, kMaxMessageBytes, false);
+    pair_.Say(User("bob"), heard);
     pair_.Exchange();
     ASSERT_EQ(pair_.client_next(), Next::kMore) << i;
-    ASSERT_THAT(pair_.client_host().TakeEvents(),
-                ElementsAre(ToString(ClientEvent(Received{false, User("bob"), User(), body}))));
+    ExpectReceived(News(pair_), Received{false, User("bob"), User(), heard});
 
-    ASSERT_TRUE(pair_.client().SendPublic(1, ToText(body)).ok());
+    const std::string said = RandomText(random, traits().max_message_bytes, traits().ascii_only);
+    (void)Calls(pair_);
+    ASSERT_TRUE(pair_.client().SendPublic(1, ToText(said)).ok());
     pair_.Exchange();
     FakeHost expected;
-    expected.Publish(ToText(body));
-    ASSERT_EQ(pair_.server_host().TakeCalls(), expected.calls);
+    expected.Publish(ToText(said));
+    ASSERT_EQ(Calls(pair_), expected.calls);
     ASSERT_EQ(pair_.server_next(), Next::kMore) << i;
   }
 }
 
 TEST_P(Dialects, OnePrivateMessageIsOnePacket) {
+  if (traits().private_way == PrivateWay::kDirect) GTEST_SKIP() << "not through the server";
   LogIn(pair_);
+  if (traits().private_way == PrivateWay::kTalk) Agree(pair_);
   std::mt19937 random(2);
   for (int i = 0; i < 500; ++i) {
-    const std::string body = RandomText(random, traits().max_message_bytes, traits().ascii_only);
-    pair_.server().OnEvent(PrivateMessage{User("bob"), User("alice"), OwnedText(ToText(body))});
+    const std::string body = RandomText(random, kMaxMessageBytes, false);
+    pair_.Tell(PrivateMessage{User("bob"), User("alice"), OwnedText(ToText(body)), i + 1, kTalk});
     pair_.Exchange();
     ASSERT_EQ(pair_.client_next(), Next::kMore) << i;
-    ASSERT_THAT(
-        pair_.client_host().TakeEvents(),
-        ElementsAre(ToString(ClientEvent(Received{true, User("bob"), User("alice"), body}))));
+    ExpectReceived(News(pair_), Received{true, User("bob"), User("alice"), body});
   }
 }
 
@@ -209,6 +394,7 @@ TEST_P(Dialects, ADeadLineLosesOnlyTheEnd) {
     (void)pair.client().SendPublic(2, ToText("two"));
     pair.Exchange();
     for (const std::string& call : pair.server_host().calls) {
+      if (GetParam().dialect->own_public() == OwnPublic::kLeftOut) break;
       if (call == "Publish \"one\"") pair.Say(User("alice"), "one");
       if (call == "Publish \"two\"") pair.Say(User("alice"), "two");
     }

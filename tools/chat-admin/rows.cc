@@ -67,7 +67,8 @@ Row ToRow(const admin::v1::Connection& connection, bool show_addresses) {
              {"bytes_in", connection.bytes_in()},
              {"bytes_out", connection.bytes_out()},
              {"lag_bytes", connection.lag_bytes()},
-             {"queued_bytes", connection.queued_bytes()}};
+             {"queued_bytes", connection.queued_bytes()},
+             {"acknowledged", connection.acknowledged()}};
   if (show_addresses) row["address"] = connection.address();
   return row;
 }

@@ -130,6 +130,7 @@ void Fill(const ConnectionInfo& connection, bool show_address, Connection* out) 
   out->set_bytes_out(connection.bytes_out);
   out->set_lag_bytes(connection.lag_bytes);
   out->set_queued_bytes(connection.queued_bytes);
+  out->set_acknowledged(connection.acknowledged);
 }
 
 void Fill(const TunnelInfo& tunnel, admin::v1::Tunnel* out) {

@@ -7,13 +7,13 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "libchat/dialect/registry.h"
+#include "libchat/testing/random_text.h"
 #include "libchat/testing/session_pair.h"
 
 namespace chat::testing {
@@ -44,15 +44,6 @@ constexpr char kPassword[] = "secret1";
 constexpr TalkNumber kTalk = 42;
 
 Text ToText(absl::string_view bytes) { return *Text::From(bytes); }
-
-// What every dialect keeps of a text: some have only ASCII, some only lines.
-std::string Gist(absl::string_view text) {
-  std::string gist;
-  for (char c : ToAscii(text)) {
-    if (c != '\r') gist.push_back(c == '\n' ? ' ' : c);
-  }
-  return std::string(absl::StripTrailingAsciiWhitespace(gist));
-}
 
 class Dialects : public ::testing::TestWithParam<Listener> {
  protected:
@@ -329,22 +320,6 @@ TEST_P(Dialects, RelaysAreJoined) {
   pair_.Exchange(3);
   EXPECT_EQ(pair_.client_next(), Next::kRelay);
   EXPECT_THAT(pair_.client_host().events, ElementsAre("RelayOpen"));
-}
-
-// Text as hostile as it may be: packets of all dialects are made of such bytes.
-std::string RandomText(std::mt19937& random, size_t max_bytes, bool ascii_only) {
-  static const auto& kParts = *new std::vector<std::string>{
-      "a",  "hello", " ",  "\n",   "\r\n",   "\r",     "\t",     "\x01",    "\x03",     "\x7f",
-      "\"", "alice", "=",  ":",    ": ",     "@",      "@7",     "TXT",     "Status=1", "\x1b[2J",
-      "\\", "é",     "山", "🦊", "\u202e", "\uFFFF", "\u0085", "\x0a\x0a"};
-  std::string text = "x";  // nobody says nothing
-  while (true) {
-    const std::string& part = kParts[random() % kParts.size()];
-    if (text.size() + part.size() > max_bytes) return text;
-    if (ascii_only && static_cast<unsigned char>(part[0]) >= 0x80) continue;
-    if (random() % 64 == 0) return text;
-    text += part;
-  }
 }
 
 TEST_P(Dialects, OneMessageIsOnePacket) {

@@ -68,7 +68,7 @@ asio::awaitable<void> Sender::Serve() {
     auto client = std::make_shared<client::Client>(io_.get_executor(), options_.account.url,
                                                    options_.account.options);
     const absl::StatusOr<std::string> name =
-        co_await ConnectAndLogIn(*client, options_.account.login, random_);
+        co_await ConnectAndLogIn(*client, options_.account, random_);
     absl::Status status = name.status();
     if (status.ok()) {
       diagnostics_.Detail(absl::StrCat("logged in to ", ToString(client->url()), " as ", *name));

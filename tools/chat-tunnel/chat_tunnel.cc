@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "asio/co_spawn.hpp"
 #include "asio/redirect_error.hpp"
 #include "asio/steady_timer.hpp"
@@ -72,6 +71,7 @@ ChatTunnel::ChatTunnel(asio::io_context& io, TunnelOptions options, Account acco
       broker_(io.get_executor(), {[this](const User& from) { return OnAsked(from); },
                                   [this](const RelayGranted& grant) { return OnGranted(grant); },
                                   [this](const User& by) { OnEnding(by); }}),
+      refusals_(diagnostics),
       changed_(io.get_executor()) {}
 
 asio::awaitable<ExitCode> ChatTunnel::Run() {
@@ -86,8 +86,7 @@ asio::awaitable<ExitCode> ChatTunnel::Run() {
 
 asio::awaitable<absl::Status> ChatTunnel::ConnectOnce() {
   client::Client client(io_.get_executor(), account_.url, account_.options);
-  const absl::StatusOr<std::string> name =
-      co_await ConnectAndLogIn(client, account_.login, random_);
+  const absl::StatusOr<std::string> name = co_await ConnectAndLogIn(client, account_, random_);
   if (!name.ok()) co_return name.status();
   const std::string welcome = absl::StrCat("logged in as ", *name);
   // Others have to be told a name that nobody has asked for.
@@ -129,13 +128,13 @@ asio::awaitable<void> ChatTunnel::RunConnection(client::ReconnectPolicy policy) 
 
 bool ChatTunnel::OnAsked(const User& from) {
   if (!options_.accept || !options_.allowed(from)) {
-    LogRefusal(from, "not allowed");
+    refusals_.Say(from, "not allowed");
     return false;
   }
   const bool full = options_.accept->kind == Target::Kind::kStdio
                         ? stdio_grant_.has_value()
                         : streams_ >= options_.max_streams;
-  if (full) LogRefusal(from, "enough connections are open");
+  if (full) refusals_.Say(from, "enough connections are open");
   return !full;
 }
 
@@ -321,19 +320,6 @@ ExitCode ChatTunnel::Fail(const absl::Status& status) {
 
 void ChatTunnel::LogFailure(const User& peer, const absl::Status& status) {
   diagnostics_.Error(absl::StrCat(Display(peer), ": not connected: ", status.message()));
-}
-
-// At most one line a second: whoever is refused may ask again and again.
-void ChatTunnel::LogRefusal(const User& from, absl::string_view why) {
-  const absl::Time now = absl::Now();
-  if (now - last_refusal_logged_ < absl::Seconds(1)) {
-    ++refusals_not_logged_;
-    return;
-  }
-  last_refusal_logged_ = now;
-  const int64_t more = std::exchange(refusals_not_logged_, 0);
-  diagnostics_.Notice(absl::StrCat(Display(from), ": refused: ", why,
-                                   more > 0 ? absl::StrCat("; and ", more, " more before") : ""));
 }
 
 }  // namespace chat::tools

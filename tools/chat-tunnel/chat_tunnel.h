@@ -26,6 +26,7 @@
 #include "tools/common/client_flags.h"
 #include "tools/common/diagnostics.h"
 #include "tools/common/exit_codes.h"
+#include "tools/common/refusals.h"
 
 namespace chat::tools {
 
@@ -81,7 +82,6 @@ class ChatTunnel {
   void SayReady();
   ExitCode Fail(const absl::Status& status);
   void LogFailure(const User& peer, const absl::Status& status);
-  void LogRefusal(const User& from, absl::string_view why);
 
   asio::io_context& io_;
   const TunnelOptions options_;
@@ -99,8 +99,7 @@ class ChatTunnel {
   int64_t logins_ = 0;
   std::optional<absl::Status> connection_ended_;
   std::optional<RelayGranted> stdio_grant_;
-  absl::Time last_refusal_logged_ = absl::InfinitePast();
-  int64_t refusals_not_logged_ = 0;
+  Refusals refusals_;
   client::Signal changed_;
 };
 

@@ -10,7 +10,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace chat::tools {
@@ -45,12 +44,6 @@ bool ConsumeHost(absl::string_view* text, std::string* host) {
 }
 
 }  // namespace
-
-absl::StatusOr<User> ParseUserName(absl::string_view text) {
-  const UserRef user = ParseUser(text);
-  if (!IsName(user.name)) return Wrong(text, "nobody can have that name");
-  return User(user);
-}
 
 absl::StatusOr<Forward> ParseForward(absl::string_view text) {
   constexpr absl::string_view kForm = "want [BIND:]PORT:USER, an IPv6 address in brackets";
@@ -93,23 +86,6 @@ absl::StatusOr<Target> ParseTarget(absl::string_view text) {
   if (*port == 0) return Wrong(text, "nobody listens on port 0");
   target.port = *port;
   return target;
-}
-
-absl::Status Allowed::Add(absl::string_view text) {
-  for (const absl::string_view name : absl::StrSplit(text, ',')) {
-    if (name == "*") {
-      everybody_ = true;
-      continue;
-    }
-    const absl::StatusOr<User> user = ParseUserName(name);
-    if (!user.ok()) return user.status();
-    names_.insert(Display(*user));
-  }
-  return absl::OkStatus();
-}
-
-bool Allowed::operator()(const User& user) const {
-  return everybody_ || names_.count(Display(user)) != 0;
 }
 
 std::string HostAndPort(absl::string_view host, uint16_t port) {

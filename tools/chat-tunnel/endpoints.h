@@ -4,13 +4,13 @@
 #define TOOLS_CHAT_TUNNEL_ENDPOINTS_H_
 
 #include <cstdint>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "libchat/event/user.h"
+#include "tools/common/allowed.h"
 
 namespace chat::tools {
 
@@ -34,22 +34,6 @@ struct Target {
 
   friend bool operator==(const Target&, const Target&) = default;
 };
-
-// --allow USER[,USER] or '*': who may ask. Nobody by default.
-class Allowed {
- public:
-  bool operator()(const User& user) const;
-  bool empty() const { return !everybody_ && names_.empty(); }
-  // Adds what one --allow says.
-  absl::Status Add(absl::string_view text);
-
- private:
-  bool everybody_ = false;
-  std::set<std::string> names_;  // as Display shows them
-};
-
-// "name" or "name@7". InvalidArgument if nobody can have that name.
-absl::StatusOr<User> ParseUserName(absl::string_view text);
 
 // InvalidArgument says what is wrong with `text`.
 absl::StatusOr<Forward> ParseForward(absl::string_view text);

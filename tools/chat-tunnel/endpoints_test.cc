@@ -53,35 +53,5 @@ TEST(ParseTarget, IsShownAsItIsWritten) {
   EXPECT_EQ(ToString(ParseTarget("-").value()), "standard input and output");
 }
 
-TEST(Allowed, AllowsNobodyUntilItIsTold) {
-  Allowed allowed;
-  EXPECT_TRUE(allowed.empty());
-  EXPECT_FALSE(allowed(User("ann")));
-  ASSERT_TRUE(allowed.Add("ann,bob").ok());
-  ASSERT_TRUE(allowed.Add("carol@7").ok());
-  EXPECT_FALSE(allowed.empty());
-  EXPECT_TRUE(allowed(User("ann")));
-  EXPECT_TRUE(allowed(User("bob")));
-  EXPECT_TRUE(allowed(User("carol", 7)));
-  EXPECT_FALSE(allowed(User("carol")));
-  EXPECT_FALSE(allowed(User("ann", 7)));
-  EXPECT_FALSE(allowed(User("an")));
-  EXPECT_FALSE(allowed(User("*")));
-}
-
-TEST(Allowed, EverybodyHasToBeSaid) {
-  Allowed allowed;
-  ASSERT_TRUE(allowed.Add("*").ok());
-  EXPECT_FALSE(allowed.empty());
-  EXPECT_TRUE(allowed(User("ann", 7)));
-}
-
-TEST(Allowed, RefusesWhatNobodyIsCalled) {
-  for (const char* text : {"", "ann,", ",ann", "two words", "a@b"}) {
-    Allowed allowed;
-    EXPECT_EQ(allowed.Add(text).code(), absl::StatusCode::kInvalidArgument) << text;
-  }
-}
-
 }  // namespace
 }  // namespace chat::tools

@@ -6,7 +6,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "libchat/client/url.h"
 
 namespace chat::tools {
@@ -48,6 +47,20 @@ void Declare(Settings& settings, TunnelOptions* options, std::optional<int64_t>*
                   0, &options->ready_fd);
 }
 
+bool HasRelays(const ClientTraits& traits) { return traits.relays; }
+bool IsDirect(const ClientTraits& traits) { return traits.private_way == PrivateWay::kDirect; }
+
+// The direct connections of two clients that some protocols have instead are not used: they carry
+// messages and files, not bytes, and tell each side the other's address.
+std::string Description(const std::vector<const Dialect*>& dialects) {
+  return absl::StrCat(
+      "Takes TCP connections through a chat server to another user. Works over protocols whose "
+      "server relays bytes (",
+      DialectsThat(HasRelays, dialects),
+      "), and does not tunnel through direct connections between clients (",
+      DialectsThat(IsDirect, dialects), ").");
+}
+
 absl::Status Check(const TunnelOptions& options, const client::ServerUrl& url,
                    const std::vector<const Dialect*>& dialects) {
   if (!options.stdio_to && options.forwards.empty() && !options.accept) {
@@ -58,13 +71,9 @@ absl::Status Check(const TunnelOptions& options, const client::ServerUrl& url,
   }
   if (url.tls) return absl::InvalidArgumentError("private connections do not go over TLS");
   if (url.dialect->client_traits().relays) return absl::OkStatus();
-  std::vector<absl::string_view> with_relays;
-  for (const Dialect* dialect : dialects) {
-    if (dialect->client_traits().relays) with_relays.push_back(dialect->name());
-  }
   return absl::InvalidArgumentError(absl::StrCat(
       url.dialect->name(), " has no private connections through the server; these have: ",
-      absl::StrJoin(with_relays, ", ")));
+      DialectsThat(HasRelays, dialects)));
 }
 
 }  // namespace
@@ -72,7 +81,7 @@ absl::Status Check(const TunnelOptions& options, const client::ServerUrl& url,
 std::optional<TunnelFlags> ReadTunnelFlags(int argc, const char* const* argv,
                                            const std::vector<const Dialect*>& dialects,
                                            const Surroundings& surroundings, ExitCode* exit_code) {
-  Settings settings("chat-tunnel", "Takes TCP connections through a chat server to another user.",
+  Settings settings("chat-tunnel", Description(dialects),
                     "ssh -o ProxyCommand='chat-tunnel -W bob' bob\n"
                     "  chat-tunnel -u bob --accept localhost:22 --allow alice");
   ClientFlags common;

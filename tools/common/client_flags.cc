@@ -8,8 +8,10 @@
 #include "absl/random/distributions.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "libchat/event/user.h"
 #include "libchat/wire/utf8.h"
+#include "tools/common/escape.h"
 
 namespace chat::tools {
 namespace {
@@ -27,6 +29,10 @@ std::string ShellUser() {
 std::string WithSuffix(absl::string_view name, absl::string_view suffix) {
   const size_t room = kMaxNameBytes - suffix.size();
   return absl::StrCat(name.substr(0, wire::Utf8Prefix(name, room)), suffix);
+}
+
+absl::Status About(absl::string_view name, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(status.message(), ": ", name));
 }
 
 }  // namespace
@@ -82,22 +88,57 @@ absl::StatusOr<Account> ChooseAccount(const Settings& settings, const ClientFlag
   return account;
 }
 
-asio::awaitable<absl::StatusOr<std::string>> ConnectAndLogIn(client::Client& client,
-                                                             LoginName login,
-                                                             absl::BitGenRef random) {
-  absl::Status status = co_await client.Connect();
-  if (!status.ok()) co_return status;
+std::optional<ExitCode> ChoosePassword(const Settings& settings, const ClientFlags& flags,
+                                       bool is_new, const Surroundings& surroundings,
+                                       Diagnostics& diagnostics, Account* account) {
+  const LoginName owner = ChooseName(settings, flags, account->url, "");
+  const std::string whose = absl::StrCat(owner.name, " on ", ToString(account->url));
+  absl::StatusOr<std::optional<Secret>> found = FindPassword(
+      settings, flags.password, {account->url.dialect, Escape(whose), is_new}, surroundings);
+  if (!found.ok()) {
+    diagnostics.Error(found.status().message());
+    return ExitCodeForPassword(found.status());
+  }
+  if (!found->has_value()) return std::nullopt;
+  account->login = owner;
+  account->password = **found;
+  return std::nullopt;
+}
+
+asio::awaitable<absl::StatusOr<std::string>> LogIn(client::Client& client, const Account& account,
+                                                   absl::BitGenRef random) {
+  const LoginName& login = account.login;
+  if (account.password.has_value()) {
+    const absl::Status status = co_await client.Login(login.name, account.password->bytes());
+    if (status.ok()) co_return login.name;
+    co_return About(login.name, status);
+  }
+  absl::Status status;
   for (int attempt = 1; attempt <= kNameAttempts; ++attempt) {
     const int number = attempt <= 2 ? attempt : absl::Uniform(random, 3, 10000);
     const std::string name = attempt == 1 ? login.name : Numbered(login.name, number);
     status = co_await client.Login(name);
     if (status.ok()) co_return name;
-    if (!absl::IsAlreadyExists(status) || login.asked_for) {
-      co_return absl::Status(status.code(), absl::StrCat(status.message(), ": ", name));
-    }
+    if (!absl::IsAlreadyExists(status) || login.asked_for) co_return About(name, status);
   }
-  co_return absl::Status(status.code(),
-                         absl::StrCat(status.message(), ": ", login.name, ", and others like it"));
+  co_return About(absl::StrCat(login.name, ", and others like it"), status);
+}
+
+asio::awaitable<absl::StatusOr<std::string>> ConnectAndLogIn(client::Client& client,
+                                                             const Account& account,
+                                                             absl::BitGenRef random) {
+  const absl::Status status = co_await client.Connect();
+  if (!status.ok()) co_return status;
+  co_return co_await LogIn(client, account, random);
+}
+
+std::string DialectsThat(absl::FunctionRef<bool(const ClientTraits&)> can,
+                         const std::vector<const Dialect*>& dialects) {
+  std::vector<absl::string_view> names;
+  for (const Dialect* dialect : dialects) {
+    if (can(dialect->client_traits())) names.push_back(dialect->name());
+  }
+  return names.empty() ? "none" : absl::StrJoin(names, ", ");
 }
 
 }  // namespace chat::tools

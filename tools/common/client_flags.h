@@ -1,10 +1,13 @@
-// The flags that all tools which talk to a server share, and the name under which they log in.
+// The flags that all tools which talk to a server share, and as whom they log in.
 
 #ifndef TOOLS_COMMON_CLIENT_FLAGS_H_
 #define TOOLS_COMMON_CLIENT_FLAGS_H_
 
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/random/bit_gen_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -14,6 +17,8 @@
 #include "libchat/client/reconnect.h"
 #include "libchat/client/url.h"
 #include "tools/common/diagnostics.h"
+#include "tools/common/exit_codes.h"
+#include "tools/common/secrets.h"
 #include "tools/common/settings.h"
 
 namespace chat::tools {
@@ -24,6 +29,7 @@ struct ClientFlags {
   absl::Duration connect_timeout = absl::Seconds(10);
   client::ReconnectPolicy reconnect;
   std::string tls_ca;
+  PasswordFlags password;
   bool verbose = false;
   bool quiet = false;
 };
@@ -51,18 +57,34 @@ std::string Numbered(absl::string_view name, int number);
 struct Account {
   client::ServerUrl url;
   LoginName login;
+  std::optional<Secret> password;  // of an account; else an open login
   client::ClientOptions options;
 };
 
-// The account that the flags describe; InvalidArgument if the server's URL is wrong.
+// The account that the flags describe, without a password; InvalidArgument if the server's URL is
+// wrong.
 absl::StatusOr<Account> ChooseAccount(const Settings& settings, const ClientFlags& flags,
                                       client::DialectLookup dialects, absl::string_view suffix);
 
-// Connects and logs in. A default name that is taken is tried again with a number. Returns the
-// name; errors as in client::Client.
+// Finds the password of *account (see FindPassword). With one, a default name has no suffix: the
+// account is the user's, not the tool's. `is_new`: the account is about to be made. If the tool has
+// to end now, that was said, and this is the exit code.
+std::optional<ExitCode> ChoosePassword(const Settings& settings, const ClientFlags& flags,
+                                       bool is_new, const Surroundings& surroundings,
+                                       Diagnostics& diagnostics, Account* account);
+
+// Logs in on a connected client. A default name that is taken is tried again with a number, unless
+// there is a password. Returns the name; errors as in client::Client. `account` lives until then.
+asio::awaitable<absl::StatusOr<std::string>> LogIn(client::Client& client, const Account& account,
+                                                   absl::BitGenRef random);
+// Connects before that.
 asio::awaitable<absl::StatusOr<std::string>> ConnectAndLogIn(client::Client& client,
-                                                             LoginName login,
+                                                             const Account& account,
                                                              absl::BitGenRef random);
+
+// The dialects whose clients can do what `can` says, for people: "crp, cfp".
+std::string DialectsThat(absl::FunctionRef<bool(const ClientTraits&)> can,
+                         const std::vector<const Dialect*>& dialects);
 
 }  // namespace chat::tools
 

@@ -147,7 +147,8 @@ class DirectConnection::Link final : public DirectHost,
   std::string writing_;
   bool write_under_way_ = false;
   bool flush_posted_ = false;
-  bool finishing_ = false;
+  bool finishing_ = false;  // nothing more may be queued
+  bool finished_ = false;   // the stream has ended
   absl::Status write_status_;
   Signal written_;
 
@@ -298,9 +299,11 @@ asio::awaitable<absl::Status> DirectConnection::Link::FinishSending() {
     co_await written_.Wait();
   }
   if (!write_status_.ok()) co_return write_status_;
+  if (finished_) co_return absl::OkStatus();
   asio::error_code error;
   socket_.shutdown(tcp::socket::shutdown_send, error);
   if (error) co_return Broken(error);
+  finished_ = true;
   co_return absl::OkStatus();
 }
 

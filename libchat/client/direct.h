@@ -90,7 +90,7 @@ class DirectConnection {
   asio::awaitable<absl::StatusOr<std::vector<DirectEvent>>> Receive();
 
   // Writes what is queued, then ends the stream to the peer (a half-close). OK says that the kernel
-  // has taken everything.
+  // has taken everything. Again: nothing more happens.
   asio::awaitable<absl::Status> FinishSending();
 
   // FinishSending; then waits, without a limit, until the peer says that it has handled everything

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_split.h"
+
 namespace chat::testing {
 
 ChatServer::ChatServer(std::string listen, std::vector<std::string> flags)
@@ -20,13 +22,13 @@ void ChatServer::Start(const std::string& listen) {
   options.outputs = {3};
   process_.emplace(std::move(argv), std::move(options));
   const std::string ready = process_->WaitForText(3, "\n\n");
-  url_ = ready.substr(0, ready.find('\n'));
+  urls_ = absl::StrSplit(ready, '\n', absl::SkipEmpty());
 }
 
 void ChatServer::Restart() {
   process_->Signal(SIGKILL);
   process_->Wait();
-  Start(url_);
+  Start(url());
 }
 
 }  // namespace chat::testing

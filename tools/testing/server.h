@@ -20,7 +20,9 @@ class ChatServer {
                       std::vector<std::string> flags = {});
 
   // With the port that it has: chaton://127.0.0.1:40123
-  const std::string& url() const { return url_; }
+  const std::string& url() const { return urls_.front(); }
+  // All of them, where `flags` had more to listen on, in their order.
+  const std::vector<std::string>& urls() const { return urls_; }
   // For chat-admin: unix:PATH
   std::string admin() const { return "unix:" + directory_.path() + "/admin.sock"; }
 
@@ -34,7 +36,7 @@ class ChatServer {
 
   TempDir directory_;
   const std::vector<std::string> flags_;
-  std::string url_;
+  std::vector<std::string> urls_;
   std::optional<Process> process_;
 };
 

@@ -171,6 +171,7 @@ void ServerSession::On(const RequestPrivate& packet) {
     case Delivery::kSent:
       break;
     case Delivery::kNoSuchUser:
+    case Delivery::kNoSuchServer:
       // Section 3: ignored if nobody connected has that login.
       host_.Count(Fault::kNoSuchUser);
       break;

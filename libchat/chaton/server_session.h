@@ -67,6 +67,9 @@ class ServerSession final : public chat::ServerSession {
   // What the protocol has no words for: nothing that its user asked for.
   void Tell(const TalkClosed&) {}
   void Tell(const Undelivered&) {}
+  void Tell(const FileChunk&) {}
+  void Tell(const Announcement&) {}
+  void Tell(const MergeAnswer&) {}
   void Tell(const Authenticated&) {}
   void Tell(const Registered&) {}
 

@@ -59,6 +59,14 @@ struct Printer {
   std::string operator()(const Notice& e) const {
     return absl::StrCat("Notice: ", absl::CHexEscape(e.text));
   }
+  std::string operator()(const FileChunkReceived& e) const {
+    return absl::StrCat("FileChunkReceived ", Shown(e.from), ": transfer ", e.transfer, " \"",
+                        absl::CHexEscape(e.name), "\" ", e.content.size(), " bytes of ", e.chunks,
+                        " chunks");
+  }
+  std::string operator()(const Undeliverable& e) const {
+    return absl::StrCat("Undeliverable: no such ", e.no_server ? "server" : "user");
+  }
   std::string operator()(const Asked& e) const {
     return absl::StrCat("Asked for ", ToString(e.kind), " by ", Shown(e.from),
                         e.reason.empty() ? "" : ": ", absl::CHexEscape(e.reason));
@@ -114,6 +122,10 @@ absl::Status ClientSession::PresentTicket(int64_t) { return None("relays"); }
 absl::Status ClientSession::SendPublic(SendToken, Text) { return None("messages to everyone"); }
 absl::Status ClientSession::SendPrivate(SendToken, UserRef, Text) {
   return None("private messages through the server");
+}
+absl::Status ClientSession::SendFileChunk(UserRef, int32_t, absl::string_view, int32_t,
+                                          absl::string_view) {
+  return None("files through the server");
 }
 absl::Status ClientSession::Ask(RequestKind kind, UserRef, Text) { return NoRequests(kind); }
 absl::Status ClientSession::Answer(RequestKind kind, UserRef, bool) { return NoRequests(kind); }

@@ -69,6 +69,21 @@ struct Rejected {
   Reason reason = Reason::kOther;
   friend bool operator==(const Rejected&, const Rejected&) = default;
 };
+// A piece of a file. Pieces of one transfer of one sender come in order; `chunks` is their number.
+struct FileChunkReceived {
+  User from;
+  int32_t transfer = 0;
+  std::string name;  // as it came: NOT SAFE as a path
+  int32_t chunks = 0;
+  std::string content;
+  friend bool operator==(const FileChunkReceived&, const FileChunkReceived&) = default;
+};
+// Something that this user has said privately, or a piece of a file, has not arrived; the protocol
+// does not say which.
+struct Undeliverable {
+  bool no_server = false;  // the receiver's server is not there, else the receiver
+  friend bool operator==(const Undeliverable&, const Undeliverable&) = default;
+};
 // Somebody asks this user for something: see ClientSession::Answer.
 struct Asked {
   RequestKind kind = RequestKind::kTalk;
@@ -192,6 +207,11 @@ class ClientSession {
 
   virtual absl::Status SendPublic(SendToken token, Text body);
   virtual absl::Status SendPrivate(SendToken token, UserRef to, Text body);
+
+  // The next piece, of kFileChunkBytes but the last, of a file of `chunks` pieces. `transfer` tells
+  // this user's transfers apart.
+  virtual absl::Status SendFileChunk(UserRef to, int32_t transfer, absl::string_view name,
+                                     int32_t chunks, absl::string_view content);
 
   // Asks `to` for something: TalkOpened, RelayGranted or DirectGranted follows, or Refused.
   // `reason` is left out where the dialect has no place for it. kResourceExhausted: the dialect

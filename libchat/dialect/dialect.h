@@ -82,6 +82,17 @@ class Dialect {
   // What its clients can be asked for by other users.
   virtual bool answers(RequestKind kind) const = 0;
 
+  // True if its clients can be sent files through the server.
+  virtual bool takes_files() const { return false; }
+
+  // True if its servers merge. Then NewLinkSession is this server's end of a connection that it has
+  // opened to another: it sends `offer` first (see ServerSession::OnConnected).
+  virtual bool links() const { return false; }
+  virtual std::unique_ptr<ServerSession> NewLinkSession(const MergeOffer&, const SessionLimits&,
+                                                        SessionHost&) const {
+    return nullptr;
+  }
+
   // One end of a direct connection between two clients. Null where ClientTraits says that there are
   // none. The host outlives the session.
   virtual std::unique_ptr<DirectSession> NewDirectSession(const DirectOptions&, DirectHost&) const {

@@ -47,6 +47,9 @@ class ServerSession {
  public:
   virtual ~ServerSession() = default;
 
+  // On a connection that this server has opened to another (Dialect::NewLinkSession): it is there.
+  virtual void OnConnected() {}
+
   // `in` holds all bytes received and not yet consumed. IT DIES WHEN THIS RETURNS.
   virtual Step OnBytes(absl::string_view in) = 0;
 

@@ -17,10 +17,11 @@ namespace chat {
 
 // What became of something addressed to one user.
 enum class Delivery : uint8_t {
-  kSent,         // on its way; nothing more is known
-  kNoSuchUser,   // nobody of that name is connected, or not one who can be reached this way
-  kNoConsent,    // the two have not agreed to talk
-  kNotPossible,  // there is no matching request, or the server's bounds (limits.*) forbid it
+  kSent,          // on its way; nothing more is known
+  kNoSuchUser,    // nobody of that name is connected, or not one who can be reached this way
+  kNoSuchServer,  // the addressee's server is not merged with this one
+  kNoConsent,     // the two have not agreed to talk
+  kNotPossible,   // there is no matching request, or the server's bounds (limits.*) forbid it
 };
 
 // What became of a presented connect_id.
@@ -83,6 +84,10 @@ class SessionHost {
   // Ends a talk: the other party gets TalkClosed. kNotPossible as above.
   virtual Delivery CloseTalk(TalkNumber talk, UserRef other) = 0;
 
+  // Hands a piece of a file to `chunk.to` (`chunk.from` is this user, whatever it says). A receiver
+  // that is slow to read slows this client: Throttled() is true until it has read.
+  virtual Delivery SendFileChunk(const FileChunk& chunk) = 0;
+
   // This client has acknowledged the message of that number.
   virtual void Acknowledge(int64_t number) = 0;
 
@@ -109,6 +114,22 @@ class SessionHost {
   // Asks for the end of relay `connect_id`, whose other party is `other`. kNotPossible if there is
   // none such between this user and `other`.
   virtual Delivery CloseRelay(int64_t connect_id, UserRef other) = 0;
+
+  // This server's id among merged servers: positive.
+  virtual int32_t ServerId() const = 0;
+
+  // ---- Links: the client is another server. Instead of a login, and for good. ----
+
+  // It asks to merge. The session says Next::kPause then; what it answers comes as a MergeAnswer
+  // event, unless the host closes: not everybody may ask.
+  virtual void AskToMerge(const MergeOffer& offer) = 0;
+  // On a connection that this server has opened (Dialect::NewLinkSession): the other's answer.
+  // False: the connection is of no use.
+  virtual bool OnMergeAnswer(const MergeAnswer& answer) = 0;
+  // What the other server hands on: Announcement, PrivateMessage, FileChunk or Undelivered. With
+  // `from` (of an Undelivered, `to`) on the server that it claims to come from. False: that is not
+  // the one that this link leads to; nothing has happened.
+  virtual bool Forward(const Event& event) = 0;
 
   // True once this client has used up its rate (limits.messages) or its turn: the session consumes
   // no further packet now; OnBytes is called again, with the same bytes, when it may go on.

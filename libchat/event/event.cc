@@ -56,7 +56,21 @@ struct Printer {
     return absl::StrCat("TalkClosed", Shown(e.talk), " by ", Shown(e.by));
   }
   std::string operator()(const Undelivered& e) const {
-    return absl::StrCat("Undelivered to ", Shown(e.to));
+    return absl::StrCat("Undelivered to ", Shown(e.to),
+                        e.from.name.empty() ? "" : absl::StrCat(" from ", Shown(e.from)),
+                        e.no_server ? ": no such server" : "");
+  }
+  std::string operator()(const FileChunk& e) const {
+    return absl::StrCat("FileChunk ", Shown(e.from), " -> ", Shown(e.to), ": transfer ", e.transfer,
+                        " \"", absl::CHexEscape(e.name), "\" ", e.content.size(), " bytes of ",
+                        e.chunks, " chunks");
+  }
+  std::string operator()(const Announcement& e) const {
+    return absl::StrCat("Announcement by ", Shown(e.from), ": ", Shown(e.body));
+  }
+  std::string operator()(const MergeAnswer& e) const {
+    if (e.accepted) return absl::StrCat("MergeAnswer: accepted by ", e.accepted->id);
+    return absl::StrCat("MergeAnswer: refused, ", static_cast<int>(e.refusal));
   }
   std::string operator()(const Authenticated& e) const {
     return absl::StrCat("Authenticated: ", ToString(e.result));

@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "absl/strings/string_view.h"
+#include "libchat/event/mesh.h"
 #include "libchat/event/text.h"
 #include "libchat/event/user.h"
 
@@ -24,6 +25,8 @@ struct PublicMessage {
   Text body;
   // This server's number of the message: positive, ever increasing, the same for all receivers.
   int64_t number = 0;
+  // This server's id, for dialects that show it with every name.
+  int32_t here = 0;
 };
 
 // The number of a talk, from 0: two users who have agreed to exchange private messages. A talk is
@@ -120,12 +123,35 @@ struct TalkClosed {
   friend bool operator==(const TalkClosed&, const TalkClosed&) = default;
 };
 
-// A private message of this user's, which waited for its receiver's consent, was not delivered:
-// there is no consent, or nobody any more to give it.
+// What `from` has said to `to` was not delivered: there is nobody of that name, or no consent after
+// it had waited for that. The name is empty if it is not known any more.
 struct Undelivered {
   User to;
+  User from;
+  bool no_server = false;  // it is the other's server that is not there
 
   friend bool operator==(const Undelivered&, const Undelivered&) = default;
+};
+
+// A piece of a file on its way through servers (cfp). Pieces of one transfer come in order.
+struct FileChunk {
+  User from;
+  User to;
+  int32_t transfer = 0;  // tells the sender's transfers apart
+  std::string name;      // as the sender wrote it: NOT SAFE as a path
+  int32_t chunks = 0;    // of the whole file
+  std::string content;   // at most kFileChunkBytes
+
+  friend bool operator==(const FileChunk&, const FileChunk&) = default;
+};
+inline constexpr size_t kFileChunkBytes = 1024;
+
+// Said to everyone by a user of this server: for the users of another one. Only links get it.
+struct Announcement {
+  User from;
+  OwnedText body;
+
+  friend bool operator==(const Announcement&, const Announcement&) = default;
 };
 
 // How a login with a password (SessionHost::Authenticate) ended.
@@ -156,8 +182,9 @@ struct RelayEstablished {
   friend bool operator==(const RelayEstablished&, const RelayEstablished&) = default;
 };
 
-using Event = std::variant<PrivateMessage, Request, Answer, TalkClosed, Undelivered, Authenticated,
-                           Registered, RelayClosing, RelayEstablished>;
+using Event =
+    std::variant<PrivateMessage, Request, Answer, TalkClosed, Undelivered, FileChunk, Announcement,
+                 MergeAnswer, Authenticated, Registered, RelayClosing, RelayEstablished>;
 
 // One line for logs and test failures; bodies are shortened and escaped.
 std::string ToString(const Event& event);

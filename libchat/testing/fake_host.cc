@@ -25,6 +25,17 @@ std::string Shown(const DirectAddress& at) {
   return absl::StrCat(address, ":", at.port, " id ", at.id);
 }
 
+// "5 (6 at 127.0.0.1:7773)"
+std::string Shown(const MergeOffer& offer) {
+  std::string siblings;
+  for (const Sibling& sibling : offer.siblings) {
+    absl::StrAppend(&siblings, siblings.empty() ? "" : ", ", sibling.id, " at ", sibling.ipv4 >> 24,
+                    ".", (sibling.ipv4 >> 16) & 255, ".", (sibling.ipv4 >> 8) & 255, ".",
+                    sibling.ipv4 & 255, ":", sibling.port);
+  }
+  return absl::StrCat(offer.id, " (", siblings.empty() ? "none" : siblings, ")");
+}
+
 }  // namespace
 
 std::vector<std::string> FakeHost::TakeCalls() { return std::exchange(calls, {}); }
@@ -63,6 +74,29 @@ Delivery FakeHost::SendInTalk(TalkNumber talk, UserRef to, Text body) {
 Delivery FakeHost::CloseTalk(TalkNumber talk, UserRef other) {
   calls.push_back(absl::StrCat("CloseTalk ", talk, " ", Display(other)));
   return talk_delivery;
+}
+
+Delivery FakeHost::SendFileChunk(const FileChunk& chunk) {
+  calls.push_back(absl::StrCat("SendFileChunk ", Display(chunk.to), " transfer ", chunk.transfer,
+                               " ", Quoted(chunk.name), " ", chunk.content.size(), " bytes of ",
+                               chunk.chunks));
+  return file_delivery;
+}
+
+void FakeHost::AskToMerge(const MergeOffer& offer) {
+  calls.push_back(absl::StrCat("AskToMerge ", Shown(offer)));
+}
+
+bool FakeHost::OnMergeAnswer(const MergeAnswer& answer) {
+  calls.push_back(answer.accepted
+                      ? absl::StrCat("OnMergeAnswer accepted by ", Shown(*answer.accepted))
+                      : absl::StrCat("OnMergeAnswer refused ", static_cast<int>(answer.refusal)));
+  return merge_answer_taken;
+}
+
+bool FakeHost::Forward(const Event& event) {
+  calls.push_back(absl::StrCat("Forward ", ToString(event)));
+  return forwarded;
 }
 
 void FakeHost::Acknowledge(int64_t number) {

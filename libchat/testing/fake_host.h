@@ -17,6 +17,8 @@ namespace chat::testing {
 
 // Records each call as a line: "Login alice", "Publish \"hi\"", "SendPrivate bob \"psst\"",
 // "SendInTalk 42 bob \"psst\"", "CloseTalk 42 bob", "Acknowledge 7", "Ask relay bob",
+// "SendFileChunk bob transfer 3 \"a.txt\" 1024 bytes of 7", "AskToMerge 5 (6 at 127.0.0.1:7773)",
+// "OnMergeAnswer accepted by 5 (none)", "OnMergeAnswer refused 1", "Forward " and the event,
 // "AnswerRequest relay alice yes", "AcceptDirect alice 127.0.0.1:7000 id 5", "PresentTicket 42",
 // "CloseRelay 42 bob", "Authenticate alice \"secret\" takeover", "Register alice \"secret\"",
 // "Count spoofed_sender".
@@ -28,6 +30,10 @@ class FakeHost final : public SessionHost {
   Delivery ask_delivery = Delivery::kSent;
   Delivery answer_delivery = Delivery::kSent;
   Delivery close_delivery = Delivery::kSent;
+  Delivery file_delivery = Delivery::kSent;
+  int32_t server_id = 1000;
+  bool merge_answer_taken = true;
+  bool forwarded = true;
   Delivery talk_delivery = Delivery::kSent;  // SendInTalk and CloseTalk
   std::string peer_address = std::string("\x7f\0\0\x01", 4);
   TicketResult ticket = TicketResult::kAccepted;
@@ -50,7 +56,12 @@ class FakeHost final : public SessionHost {
   Delivery SendPrivate(UserRef to, Text body) override;
   Delivery SendInTalk(TalkNumber talk, UserRef to, Text body) override;
   Delivery CloseTalk(TalkNumber talk, UserRef other) override;
+  Delivery SendFileChunk(const FileChunk& chunk) override;
   void Acknowledge(int64_t number) override;
+  int32_t ServerId() const override { return server_id; }
+  void AskToMerge(const MergeOffer& offer) override;
+  bool OnMergeAnswer(const MergeAnswer& answer) override;
+  bool Forward(const Event& event) override;
   Delivery Ask(RequestKind kind, UserRef to, Text reason) override;
   Delivery AnswerRequest(RequestKind kind, UserRef asker, bool accept) override;
   Delivery AcceptDirect(UserRef asker, const DirectAddress& at) override;

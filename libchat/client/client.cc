@@ -31,7 +31,7 @@ absl::string_view Said(LoginRefused::Reason reason) {
     case LoginRefused::Reason::kTaken:
       return "the name is taken, or belongs to an account";
     case LoginRefused::Reason::kPassword:
-      return "wrong password";
+      return "wrong password, or no such account";
     case LoginRefused::Reason::kNoAccount:
       return "no such account";
     case LoginRefused::Reason::kOther:

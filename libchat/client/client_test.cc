@@ -103,8 +103,9 @@ TEST(Client, SaysWhyAnAccountIsRefused) {
     const char* answer;
     const char* said;
   };
-  for (const Case& c : {Case{"WRONG\n", "wrong password"}, Case{"UNKNOWN\n", "no such account"},
-                        Case{"NO\n", "the server refused the login"}}) {
+  for (const Case& c :
+       {Case{"WRONG\n", "wrong password, or no such account"}, Case{"UNKNOWN\n", "no such account"},
+        Case{"NO\n", "the server refused the login"}}) {
     ScriptedServer server([&c](int fd) {
       GetLine(fd);
       Put(fd, c.answer);

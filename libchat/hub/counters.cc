@@ -96,6 +96,20 @@ absl::string_view CounterName(Counter counter) {
       return "refused_bad_connect_ids";
     case Counter::kRelaysCut:
       return "relays_cut";
+    case Counter::kRegistrations:
+      return "registrations";
+    case Counter::kRefusedRegistrations:
+      return "refused_registrations";
+    case Counter::kRefusedAccounts:
+      return "refused_accounts";
+    case Counter::kRefusedLoginsPerConnection:
+      return "refused_logins_per_connection";
+    case Counter::kRefusedLoginsPerAddress:
+      return "refused_logins_per_address";
+    case Counter::kRefusedHashing:
+      return "refused_hashing";
+    case Counter::kAccountErrors:
+      return "account_errors";
   }
   return "unknown";
 }

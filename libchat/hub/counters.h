@@ -65,7 +65,15 @@ enum class Counter : uint8_t {
   kBadConnectIds,
   kRefusedBadConnectIds,
   kRelaysCut,
-  kLast = kRelaysCut,
+  // Accounts
+  kRegistrations,
+  kRefusedRegistrations,
+  kRefusedAccounts,
+  kRefusedLoginsPerConnection,
+  kRefusedLoginsPerAddress,
+  kRefusedHashing,
+  kAccountErrors,  // of the disk
+  kLast = kAccountErrors,
 };
 
 absl::string_view CounterName(Counter counter);

@@ -74,6 +74,26 @@ struct Limits {
   int64_t bad_connect_ids_per_second = 100;        // in all
   absl::Duration relay_close = absl::Seconds(10);  // an ending relay may drain this long
 
+  // ---- Accounts ----
+  // Failed logins of one connection: after the last it is closed.
+  int64_t logins_per_connection = 3;
+  // Failed logins of one address within logins_window bring a refusal of logins_refusal. Each
+  // further one doubles it, up to logins_longest_refusal. So many addresses are remembered.
+  int64_t logins_per_address = 10;
+  absl::Duration logins_window = absl::Minutes(5);
+  absl::Duration logins_refusal = absl::Seconds(5);
+  absl::Duration logins_longest_refusal = absl::Minutes(10);
+  int64_t logins_addresses = 65536;
+  // Threads that hash passwords, fixed at start, and passwords that may wait for them: beyond it
+  // the connection is closed.
+  int64_t hashing_threads = 2;
+  int64_t hashing_queue = 64;
+  // Registrations within registrations_window: in all, and of one address.
+  int64_t registrations = 30;
+  int64_t registrations_per_address = 10;
+  absl::Duration registrations_window = absl::Minutes(10);
+  int64_t accounts = 100'000;  // in all
+
   // ---- The end ----
   absl::Duration drain = absl::Seconds(10);         // connections
   absl::Duration drain_relays = absl::Seconds(30);  // relays

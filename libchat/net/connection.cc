@@ -27,6 +27,26 @@ constexpr absl::Duration kLinger = absl::Seconds(2);
 // For how long a client may go on faster than its rate until it is told.
 constexpr absl::Duration kTooFast = absl::Seconds(5);
 
+// The account is there (or not) whether its client still is or not.
+void CountRegistration(Shard& shard, absl::string_view name, RegisterResult result) {
+  Counters& counters = shard.hub().counters();
+  switch (result) {
+    case RegisterResult::kRegistered:
+      shard.Log(LogLevel::kInfo, absl::StrCat("registered ", name));
+      return counters.Add(Counter::kRegistrations);
+    case RegisterResult::kTooMany:
+      return counters.Add(Counter::kRefusedRegistrations);
+    case RegisterResult::kFull:
+      return counters.Add(Counter::kRefusedAccounts);
+    case RegisterResult::kStorageError:
+      return counters.Add(Counter::kAccountErrors);
+    case RegisterResult::kExists:
+    case RegisterResult::kNotAllowed:
+    case RegisterResult::kBusy:  // counted where the connection is cut
+      return;
+  }
+}
+
 SessionLimits ForSession(const Limits& limits) {
   return {static_cast<size_t>(limits.frame_before_login), static_cast<size_t>(limits.frame)};
 }
@@ -309,7 +329,7 @@ void Connection::LeaveHub() {
   if (!logged_in_) return;
   logged_in_ = false;
   const std::optional<uint64_t> end = shard_.hub().Logout(id_);
-  out_.Unfollow(end.value_or(shard_.hub().log(dialect()).head()));
+  out_.Unfollow(end.value_or(send_at_.value_or(shard_.hub().log(dialect()).head())));
 }
 
 void Connection::Finish() {
@@ -404,17 +424,20 @@ void Connection::OnMail(Mail& mail) {
     const Counter counter = state_ == State::kHalf               ? Counter::kRelaysCut
                             : cut->reason == Farewell::kReplaced ? Counter::kCutReplaced
                                                                  : Counter::kCutKicked;
+    // It left the hub there; what was said later is not for its client.
+    if (cut->reason == Farewell::kReplaced) send_at_ = mail.at;
     CutOff(cut->reason, counter);
+    send_at_.reset();
   }
 }
 
-void Connection::OnEvent(const Event& event, uint64_t at) {
+void Connection::OnEvent(const Event& event, uint64_t at, bool last) {
   if (state_ != State::kOpen && !(state_ == State::kDraining && half_closed_)) return;
   send_at_ = at;
   const Next next = session_->OnEvent(event);
   FlushPublishes();
   send_at_.reset();
-  if (next == Next::kClose) return Finish();
+  if (last || next == Next::kClose) return Finish();
   if (paused_ && next == Next::kMore && state_ == State::kOpen) {
     paused_ = false;
     Process(unread_);
@@ -479,7 +502,15 @@ void Connection::Count(Fault fault) {
 }
 
 LoginResult Connection::Login(absl::string_view name) {
-  Hub::LoginReply reply = shard_.hub().Login(id_, dialect(), name);
+  const Accounts* accounts = shard_.accounts();
+  if (accounts == nullptr || !accounts->Has(name)) return Enter(name, Hub::LoginRight::kOpen);
+  shard_.hub().counters().Add(Counter::kLoginsRefused);
+  Charge();
+  return LoginResult::kReserved;
+}
+
+LoginResult Connection::Enter(absl::string_view name, Hub::LoginRight right) {
+  Hub::LoginReply reply = shard_.hub().Login(id_, dialect(), name, right);
   if (reply.result != LoginResult::kAccepted) {
     Charge();
     return reply.result;
@@ -496,16 +527,87 @@ LoginResult Connection::Login(absl::string_view name) {
   return reply.result;
 }
 
-void Connection::Authenticate(absl::string_view, absl::string_view, Takeover) {
-  shard_.AtEndOfTurn([self = shared_from_this()] {
-    self->OnEvent(Authenticated{LoginResult::kNoAccount}, self->shard_.head(self->dialect()));
+void Connection::AnswerLater(Event event) {
+  shard_.way_back()->Post(id_.shard, [id = id_, event = std::move(event)](Shard& shard) {
+    Connection* self = shard.Find(id);
+    if (self != nullptr) self->OnEvent(event, shard.hub().log(self->dialect()).head());
   });
 }
 
-void Connection::Register(absl::string_view, absl::string_view) {
-  shard_.AtEndOfTurn([self = shared_from_this()] {
-    self->OnEvent(Registered{false}, self->shard_.head(self->dialect()));
-  });
+void Connection::Authenticate(absl::string_view name, absl::string_view password,
+                              Takeover takeover) {
+  Charge();
+  if (logged_in_) return AnswerLater(Authenticated{LoginResult::kAlreadyIn});
+  if (shard_.accounts() == nullptr) return AnswerLater(Authenticated{LoginResult::kNoAccount});
+  const Hub::LoginRight right = takeover == Takeover::kTakeover ? Hub::LoginRight::kAccountTakeover
+                                                                : Hub::LoginRight::kAccount;
+  // Neither this connection nor the server may be there any more when it is answered.
+  shard_.accounts()->Verify(name, password, pass_.counted_as(),
+                            [way_back = shard_.way_back(), id = id_, user = std::string(name),
+                             right](CheckResult result) {
+                              way_back->Post(id.shard, [id, user, right, result](Shard& shard) {
+                                if (Connection* self = shard.Find(id))
+                                  self->OnChecked(user, right, result);
+                              });
+                            });
+}
+
+void Connection::OnChecked(absl::string_view name, Hub::LoginRight right, CheckResult result) {
+  if (state_ != State::kOpen) return;
+  Counters& counters = shard_.hub().counters();
+  switch (result) {
+    case CheckResult::kRight:
+      return OnRight(name, right);
+    case CheckResult::kBusy:
+      return CutOff(Farewell::kOverloaded, Counter::kRefusedHashing);
+    case CheckResult::kStorageError:
+      return CutOff(Farewell::kOverloaded, Counter::kAccountErrors);
+    case CheckResult::kTooManyFailures:
+      counters.Add(Counter::kRefusedLoginsPerAddress);
+      break;
+    case CheckResult::kNoAccount:
+    case CheckResult::kWrongPassword:
+      break;
+  }
+  counters.Add(Counter::kLoginsRefused);
+  const bool last = ++failed_logins_ >= shard_.limits().logins_per_connection;
+  if (last) counters.Add(Counter::kRefusedLoginsPerConnection);
+  const bool known = result != CheckResult::kNoAccount;
+  OnEvent(Authenticated{known ? LoginResult::kWrongPassword : LoginResult::kNoAccount},
+          shard_.hub().log(dialect()).head(), last);
+}
+
+void Connection::OnRight(absl::string_view name, Hub::LoginRight right) {
+  const LoginResult entered = Enter(name, right);
+  // Who removes an account ends the connections of its user after that. One that enters later sees
+  // here that it is gone.
+  if (entered == LoginResult::kAccepted && !shard_.accounts()->Has(name)) {
+    send_at_.reset();
+    return CutOff(Farewell::kKicked, Counter::kCutKicked);
+  }
+  OnEvent(Authenticated{entered}, send_at_.value_or(shard_.hub().log(dialect()).head()));
+}
+
+void Connection::Register(absl::string_view name, absl::string_view password) {
+  Charge();
+  const bool somebody_elses =
+      name == kServerName || (name != user_ && shard_.hub().IsConnected(name));
+  if (shard_.accounts() == nullptr || somebody_elses) return AnswerLater(Registered{false});
+  shard_.accounts()->Register(
+      name, password, pass_.counted_as(),
+      [way_back = shard_.way_back(), id = id_, user = std::string(name)](RegisterResult result) {
+        way_back->Post(id.shard, [id, user, result](Shard& shard) {
+          CountRegistration(shard, user, result);
+          if (Connection* self = shard.Find(id)) self->OnRegistered(result);
+        });
+      });
+}
+
+void Connection::OnRegistered(RegisterResult result) {
+  if (result == RegisterResult::kBusy) {
+    return CutOff(Farewell::kOverloaded, Counter::kRefusedHashing);
+  }
+  OnEvent(Registered{result == RegisterResult::kRegistered}, shard_.hub().log(dialect()).head());
 }
 
 void Connection::Publish(Text body) {

@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "asio/io_context.hpp"
 #include "asio/ip/tcp.hpp"
+#include "libchat/accounts/accounts.h"
 #include "libchat/dialect/server_session.h"
 #include "libchat/dialect/session_host.h"
 #include "libchat/fanout/outbox.h"
@@ -112,8 +113,15 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void ReadEarly();
   void Discard();
   void Process(absl::string_view in);
-  // The session has had what it asked for before it paused, or something else.
-  void OnEvent(const Event& event, uint64_t at);
+  // The session gets what it waits for in its pause, or something else. `last`: its answer to that
+  // is its client's last.
+  void OnEvent(const Event& event, uint64_t at, bool last = false);
+  LoginResult Enter(absl::string_view name, Hub::LoginRight right);
+  // Answers the session once it has paused.
+  void AnswerLater(Event event);
+  void OnChecked(absl::string_view name, Hub::LoginRight right, CheckResult result);
+  void OnRight(absl::string_view name, Hub::LoginRight right);
+  void OnRegistered(RegisterResult result);
   // Waits for its rate. A client that keeps on is told so by its session.
   void Throttle();
   void FlushPublishes();
@@ -162,6 +170,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   absl::Time since_;  // wall clock
   uint64_t bytes_in_ = 0;
   int64_t acknowledged_ = 0;
+  int64_t failed_logins_ = 0;
   std::string user_;
 };
 

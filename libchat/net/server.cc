@@ -47,13 +47,14 @@ class ServerImpl final : public Server {
                      : std::clamp(std::thread::hardware_concurrency(), 1u, kMaxShards)),
         door_(options.limits),
         hub_(HubOptions(options)),
-        shared_{hub_, door_, shards_, log_} {
+        shared_{hub_, door_, shards_, log_, options.accounts, std::make_shared<WayBack>(shards_)} {
     for (uint32_t i = 0; i < threads_; ++i) {
       shards_.push_back(std::make_unique<Shard>(i, shared_, options.limits));
     }
   }
 
   ~ServerImpl() override {
+    shared_.way_back->Close();
     for (auto& shard : shards_) shard->Stop();
     listeners_.clear();
     shards_.clear();

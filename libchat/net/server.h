@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "libchat/accounts/accounts.h"
 #include "libchat/dialect/dialect.h"
 #include "libchat/hub/hub.h"
 #include "libchat/hub/limits.h"
@@ -40,6 +41,9 @@ struct ServerOptions {
   std::vector<const Dialect*> dialects;
   uint32_t threads = 0;  // I/O threads; 0: one a core
   Limits limits;
+  // Not owned; outlives the server. Null: there are none, and no client can make one. Its bounds
+  // are the caller's to set, as Limits has them.
+  Accounts* accounts = nullptr;
   // Called from any I/O thread; must not block. The line is not escaped yet.
   absl::AnyInvocable<void(LogLevel, absl::string_view line) const> log;
 };
@@ -72,7 +76,8 @@ class Server {
   // New bounds, for what comes from now on. What cannot change while running (connections) is kept.
   virtual void SetLimits(const Limits& limits) = 0;
 
-  // Ends the user's connection, requests and relays. NotFound if nobody of that name is here.
+  // Ends the user's connection, requests, talks and relays. NotFound if nobody of that name is
+  // here.
   virtual absl::Status Kick(absl::string_view user) = 0;
   // NotFound if there is no such tunnel.
   virtual absl::Status CloseTunnel(uint64_t id) = 0;

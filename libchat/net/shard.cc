@@ -30,6 +30,18 @@ absl::Time SteadyNow() {
   return absl::FromUnixNanos(std::chrono::steady_clock::now().time_since_epoch().count());
 }
 
+void WayBack::Post(uint32_t shard, absl::AnyInvocable<void(Shard&)> task) {
+  absl::MutexLock lock(&mu_);
+  if (shards_ == nullptr) return;
+  Shard& there = *(*shards_)[shard];
+  there.Post([&there, task = std::move(task)]() mutable { task(there); });
+}
+
+void WayBack::Close() {
+  absl::MutexLock lock(&mu_);
+  shards_ = nullptr;
+}
+
 Shard::Shard(uint32_t index, Shared& shared, const Limits& limits)
     : index_(index),
       shared_(shared),

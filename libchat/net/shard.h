@@ -13,14 +13,17 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "asio/io_context.hpp"
 #include "asio/ip/tcp.hpp"
 #include "asio/steady_timer.hpp"
+#include "libchat/accounts/accounts.h"
 #include "libchat/event/text.h"
 #include "libchat/hub/hub.h"
 #include "libchat/hub/limits.h"
@@ -38,12 +41,31 @@ namespace chat::net {
 // A clock that never jumps.
 absl::Time SteadyNow();
 
+// The way back to a shard for the answers of other threads. They may come after the server's end:
+// then they are dropped.
+// Thread safety: all methods may be called from any thread.
+class WayBack {
+ public:
+  explicit WayBack(std::vector<std::unique_ptr<Shard>>& shards) : shards_(&shards) {}
+
+  // Runs `task` on that shard's thread, soon, unless the way is closed.
+  void Post(uint32_t shard, absl::AnyInvocable<void(Shard&)> task) ABSL_LOCKS_EXCLUDED(mu_);
+  // Before the shards are stopped.
+  void Close() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  absl::Mutex mu_;
+  std::vector<std::unique_ptr<Shard>>* shards_ ABSL_GUARDED_BY(mu_);  // null: closed
+};
+
 // What all shards of a server share. Owned by the server, outlives them.
 struct Shared {
   Hub& hub;
   Door& door;
   std::vector<std::unique_ptr<Shard>>& shards;
   const absl::AnyInvocable<void(LogLevel, absl::string_view) const>& log;
+  Accounts* accounts;  // may be null
+  std::shared_ptr<WayBack> way_back;
   std::atomic<int64_t> own_bytes = 0;  // that wait in outboxes, behind no log
 };
 
@@ -72,6 +94,8 @@ class Shard {
 
   asio::io_context& context() { return context_; }
   Hub& hub() { return shared_.hub; }
+  Accounts* accounts() { return shared_.accounts; }
+  const std::shared_ptr<WayBack>& way_back() { return shared_.way_back; }
   const Limits& limits() const { return limits_; }
   PipePool& pipes() { return pipes_; }
   // Read once a turn, when it is first asked for.
@@ -108,6 +132,8 @@ class Shard {
   void CountBytesOut(size_t n) { bytes_out_ += n; }
   // OnTime of the connection is called at `when`, if it is still there.
   void CallAt(absl::Time when, SessionId connection);
+  // Null if it is not there any more.
+  Connection* Find(SessionId id) const;
   // It is closed; it is forgotten at the end of the turn.
   void Forget(Connection& connection);
   void SendToRelay(const JoinRelay& join, RelayEnd end);
@@ -139,7 +165,6 @@ class Shard {
   void CallOnTime();
   void ArmTimer();
   void ForgetGone();
-  Connection* Find(SessionId id) const;
   void Meet(const JoinRelay& join, RelayEnd end);
   void EndRelay(uint64_t tunnel, absl::Duration grace);
 

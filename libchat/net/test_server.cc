@@ -20,13 +20,14 @@ Limits TestLimits() {
 }
 
 TestServer::TestServer(const Limits& limits, uint32_t threads,
-                       const std::vector<const Dialect*>& more) {
+                       const std::vector<const Dialect*>& more, Accounts* accounts) {
   std::signal(SIGPIPE, SIG_IGN);
   ServerOptions options;
   options.dialects = AllDialects();
   options.dialects.insert(options.dialects.end(), more.begin(), more.end());
   options.threads = threads;
   options.limits = limits;
+  options.accounts = accounts;
   options.log = [](LogLevel, absl::string_view) {};
   options.listeners.push_back({.dialect = FindDialect("chaton"), .options = {}});
   for (const Dialect* dialect : more) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "libchat/accounts/accounts.h"
 #include "libchat/dialect/dialect.h"
 #include "libchat/hub/counters.h"
 #include "libchat/hub/limits.h"
@@ -26,7 +27,7 @@ Limits TestLimits();
 class TestServer {
  public:
   explicit TestServer(const Limits& limits = TestLimits(), uint32_t threads = 2,
-                      const std::vector<const Dialect*>& more = {});
+                      const std::vector<const Dialect*>& more = {}, Accounts* accounts = nullptr);
 
   Server& operator*() { return *server_; }
   Server* operator->() { return server_.get(); }

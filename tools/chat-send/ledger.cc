@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace chat::tools {
+namespace {
+
+bool Before(const Ledger::InFlight& part, SendToken token) { return part.token < token; }
+
+}  // namespace
 
 void Ledger::Sent(Part part, bool confirmable) {
   if (part.last) ++sent_;
@@ -15,10 +20,13 @@ void Ledger::Sent(Part part, bool confirmable) {
   ++next_token_;
 }
 
+const Ledger::InFlight* Ledger::find(SendToken token) const {
+  const auto found = std::lower_bound(in_flight_.begin(), in_flight_.end(), token, Before);
+  return found == in_flight_.end() ? nullptr : &*found;
+}
+
 void Ledger::Confirm(SendToken token) {
-  const auto found =
-      std::lower_bound(in_flight_.begin(), in_flight_.end(), token,
-                       [](const InFlight& part, SendToken token) { return part.token < token; });
+  const auto found = std::lower_bound(in_flight_.begin(), in_flight_.end(), token, Before);
   if (found == in_flight_.end() || found->token != token) return;
   found->confirmed = true;
   while (!in_flight_.empty() && in_flight_.front().confirmed) {

@@ -46,6 +46,8 @@ class Ledger {
     bool confirmed = false;  // but one before it is not
   };
   const std::deque<InFlight>& in_flight() const { return in_flight_; }
+  // The one with that token or, if that is not in flight, the next one; null if there is none.
+  const InFlight* find(SendToken token) const;
   // True if something waits for the barrier.
   bool needs_barrier() const { return unconfirmable_ > 0; }
 

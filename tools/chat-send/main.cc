@@ -1,6 +1,7 @@
 // chat-send: flags only; what it does is Sender's.
 
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -9,9 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "asio/io_context.hpp"
 #include "libchat/dialect/registry.h"
 #include "tools/chat-send/sender.h"
@@ -20,6 +24,7 @@
 #include "tools/common/diagnostics.h"
 #include "tools/common/event_loop.h"
 #include "tools/common/exit_codes.h"
+#include "tools/common/secrets.h"
 #include "tools/common/settings.h"
 #include "tools/common/stdio.h"
 
@@ -36,9 +41,13 @@ struct Flags {
   std::vector<std::string> words;
 };
 
+bool SendsFiles(const ClientTraits& traits) { return traits.file_way == FileWay::kDirect; }
+bool Registers(const ClientTraits& traits) { return traits.registers; }
+
 void Declare(Settings& settings, Flags* flags) {
   AddClientFlags(settings, &flags->client);
   AddTlsFlags(settings, &flags->client);
+  AddPasswordFlags(settings, &flags->client.password);
   settings.Text("-t,--to", "USER", "A private message to USER; without it, to everyone",
                 &flags->send.to);
   settings.Flag("-0,--null", "Messages on stdin end with a NUL byte instead of a newline",
@@ -65,15 +74,62 @@ void Declare(Settings& settings, Flags* flags) {
   settings.Duration("--ack-timeout",
                     "Longest wait for the next confirmation of the server, default 30s",
                     &flags->send.ack_timeout);
+  settings.Duration("--answer-timeout",
+                    "Where USER has to agree first: how long that may take, default 60s",
+                    &flags->send.answer_timeout);
+  settings.List("--file", "PATH",
+                absl::StrCat("Send this file to USER, behind MESSAGE if there is one; stdin is not "
+                             "read. May be repeated. Over: ",
+                             DialectsThat(SendsFiles, AllDialects())),
+                [flags](absl::string_view value) {
+                  flags->send.files.emplace_back(value);
+                  return absl::OkStatus();
+                });
+  settings.Flag("--register",
+                absl::StrCat("Make an account of this name and password first. Stdin is not read: "
+                             "without MESSAGE and --file this is all. Over: ",
+                             DialectsThat(Registers, AllDialects())),
+                &flags->send.make_account);
   settings.Words("MESSAGE", "One message of these words; without any, stdin is read",
                  &flags->words);
 }
 
 Source MakeSource(const Flags& flags, Input* input) {
   if (!flags.words.empty()) return Source(absl::StrJoin(flags.words, " "));
+  if (flags.send.make_account || !flags.send.files.empty()) return Source();
   const Source::Kind kind = flags.jsonl ? Source::Kind::kJsonl : Source::Kind::kText;
   if (flags.whole) return Source(input, "", kind);
   return Source(input, flags.null ? std::string(1, '\0') : flags.delimiter, kind);
+}
+
+// InvalidArgument if the dialect, which `traits` are of, cannot do what the flags say.
+absl::Status Check(const Flags& flags, const Dialect& dialect) {
+  const ClientTraits traits = dialect.client_traits();
+  const SendOptions& send = flags.send;
+  const auto only = [&](absl::string_view what, bool (*can)(const ClientTraits&)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(dialect.name(), what, "; these do: ", DialectsThat(can, AllDialects())));
+  };
+  if (send.make_account && !Registers(traits)) return only(" makes no accounts", Registers);
+  if (!send.files.empty() && !SendsFiles(traits)) return only(" carries no files", SendsFiles);
+  if (!send.files.empty() && send.to.empty()) {
+    return absl::InvalidArgumentError("--file needs --to USER");
+  }
+  if (send.only_account && !send.to.empty()) {
+    return absl::InvalidArgumentError("with --register, stdin is not read: MESSAGE is missing");
+  }
+  const bool to_everyone = send.to.empty() && !flags.jsonl && !send.only_account;
+  if (to_everyone && !traits.public_room) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(dialect.name(), " has no public room: say --to USER"));
+  }
+  return absl::OkStatus();
+}
+
+bool ShowsProgress(const Flags& flags) {
+  const char* terminal = ::getenv("TERM");
+  return !flags.client.quiet && ::isatty(STDERR_FILENO) != 0 &&
+         (terminal == nullptr || absl::string_view(terminal) != "dumb");
 }
 
 int Main(int argc, char** argv) {
@@ -91,8 +147,20 @@ int Main(int argc, char** argv) {
     diagnostics.Error(account.status().message());
     return kExitUsage;
   }
+  flags.send.only_account =
+      flags.send.make_account && flags.words.empty() && flags.send.files.empty();
+  if (absl::Status status = Check(flags, *account->url.dialect); !status.ok()) {
+    diagnostics.Error(status.message());
+    return kExitUsage;
+  }
+  if (const std::optional<ExitCode> code =
+          ChoosePassword(settings, flags.client, flags.send.make_account,
+                         Surroundings::OfThisProcess(), diagnostics, &*account)) {
+    return *code;
+  }
   flags.send.account = *std::move(account);
   flags.send.reconnect = flags.client.reconnect;
+  if (ShowsProgress(flags)) flags.send.progress = &std::cerr;
 
   asio::io_context io(1);
   Input input(io.get_executor(), STDIN_FILENO);

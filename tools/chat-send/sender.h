@@ -3,20 +3,28 @@
 #ifndef TOOLS_CHAT_SEND_SENDER_H_
 #define TOOLS_CHAT_SEND_SENDER_H_
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "asio/awaitable.hpp"
 #include "asio/io_context.hpp"
 #include "asio/signal_set.hpp"
 #include "asio/steady_timer.hpp"
 #include "libchat/client/client.h"
+#include "libchat/client/direct.h"
+#include "libchat/client/file_sender.h"
 #include "libchat/client/reconnect.h"
 #include "libchat/client/signal.h"
+#include "tools/chat-send/agreements.h"
 #include "tools/chat-send/cut.h"
 #include "tools/chat-send/ledger.h"
 #include "tools/chat-send/source.h"
@@ -34,12 +42,28 @@ struct SendOptions {
   Overlong overlong = Overlong::kSplit;
   // The longest time without a confirmation while one is due.
   absl::Duration ack_timeout = absl::Seconds(30);
+  // The longest time that a user who has to agree may take to answer.
+  absl::Duration answer_timeout = absl::Seconds(60);
+  // Sent to `to` behind the messages, over a direct connection.
+  std::vector<std::string> files;
+  // Where to show how far a file has come; null: nowhere.
+  std::ostream* progress = nullptr;
+  // Makes the account first (its password is in `account`)...
+  bool make_account = false;
+  // ... and ends after that.
+  bool only_account = false;
 };
 
 // At most kWindow parts are in flight, so a slow server slows the input. A message counts as
 // delivered when the server's confirmation of it has come (the dialect's ClientTraits say which
 // kind there is); with Confirmation::kNone, when the server has closed the connection cleanly
-// behind everything that was sent.
+// behind everything that was sent; over a direct connection, when the other user has closed that.
+//
+// Where a dialect wants an agreement before a private message, each user is asked once, when the
+// first message to it is due, and asked again for what follows after it has ended the talk. (What
+// crosses with such an end is lost in a dialect that confirms nothing, and nobody is told.) A user
+// who refuses, is not there or does not answer ends the input at that message, as a message does
+// that the dialect cannot say: what stands before it is still confirmed.
 //
 // What was in flight when a connection broke is sent again on the next one, if there shall be one:
 // nothing is lost, but a message may arrive twice. Where the dialect confirms nothing, a
@@ -58,24 +82,48 @@ class Sender {
   asio::awaitable<ExitCode> Run();
 
  private:
+  // ---- The connection ----
   // Connects, as often as it takes; ends with stopped_.
   asio::awaitable<void> Serve();
+  // Up to the login; returns the name. Empty if there was only an account to make.
+  asio::awaitable<absl::StatusOr<std::string>> LogInto(client::Client& client);
   // On the logged-in client: until everything is confirmed, or an error.
   asio::awaitable<absl::Status> Converse();
+  // Sends what the connection before this one took to its grave.
+  asio::awaitable<absl::Status> SendAgain();
+  // Waits for what is confirmed all together.
   asio::awaitable<absl::Status> Barrier();
+  asio::awaitable<absl::Status> ConfirmDirect(const std::string& to);
   // Hands over what comes, until `client` fails: then that is status_.
   asio::awaitable<void> Listen(std::shared_ptr<client::Client> client);
-  // Moves messages from the source to whatever client there is.
-  asio::awaitable<void> Produce();
-  asio::awaitable<absl::Status> Send(Outgoing message);
-  asio::awaitable<absl::Status> SendPart(Part part);
-
-  // The same status, which says where in the input it arose.
-  absl::Status InMessage(int64_t number, const absl::Status& status) const;
-  bool Confirmable(const Part& part) const;
-  absl::Status Transmit(SendToken token, const Part& part);
   void OnEvent(const ClientEvent& event);
   void WatchForSilence();
+  // The connection is of no more use.
+  void Fail(const absl::Status& status);
+
+  // ---- The input ----
+  absl::Status OpenFiles();
+  // Moves messages, and then files, to whatever client there is.
+  asio::awaitable<void> Produce();
+  asio::awaitable<absl::Status> ProduceMessages();
+  asio::awaitable<absl::Status> Send(Outgoing message);
+  asio::awaitable<absl::Status> SendPart(Part part);
+  asio::awaitable<absl::Status> SendFile(client::FileSender& file);
+  asio::awaitable<absl::Status> SendPieces(client::FileSender& file);
+  // Waits for a client that may send now, and for the agreement of `to` with it, if `kind` names
+  // one. Unless it is an error, nothing has changed when it returns.
+  asio::awaitable<absl::Status> Reach(std::optional<RequestKind> kind, const std::string& to);
+  // For that client. An error with which the client has ended, too, is about the client.
+  asio::awaitable<absl::Status> Agree(RequestKind kind, const std::string& to);
+  asio::awaitable<absl::Status> ConnectTo(const std::string& to);
+  // What has to be agreed on before a message to `to`.
+  std::optional<RequestKind> Needed(const std::string& to) const;
+  bool Confirmable(const Part& part) const;
+  absl::Status Transmit(SendToken token, const Part& part);
+  // The same status, which says where in the input it arose.
+  absl::Status InMessage(int64_t number, const absl::Status& status) const;
+
+  // ---- The end ----
   bool MayRetry(const absl::Status& status) const;
   ExitCode ExitFor(const absl::Status& status) const;
   ExitCode ExitForInput() const;
@@ -95,13 +143,21 @@ class Sender {
   client::Signal changed_;
   std::optional<ExitCode> stopped_;
   std::shared_ptr<client::Client> client_;  // null unless logged in
+  std::string name_;                        // that it is logged in with
   absl::Status status_;                     // of client_
+  bool account_made_ = false;
   bool was_logged_in_ = false;
+  bool sending_again_ = false;
   int64_t sending_ = 0;  // the number of the message that Produce has in its hands
   bool input_done_ = false;
   absl::Status input_status_;
+  std::vector<std::unique_ptr<client::FileSender>> files_;
   Ledger ledger_;
+  bool server_barrier_ = false;  // something waits for the server's clean close
   asio::steady_timer silence_;
+
+  Agreements agreements_;
+  std::map<std::string, std::shared_ptr<client::DirectConnection>> direct_;  // by user
 };
 
 }  // namespace chat::tools

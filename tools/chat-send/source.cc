@@ -35,6 +35,11 @@ Source::Source(std::string body)
   input_ended_ = true;
 }
 
+Source::Source() : input_(nullptr), kind_(Kind::kText), unit_("message"), splitter_("\n") {
+  splitter_.End();
+  input_ended_ = true;
+}
+
 absl::StatusOr<std::optional<Outgoing>> Source::Take() {
   while (const std::optional<absl::string_view> next = splitter_.Next()) {
     Outgoing message;

@@ -34,6 +34,8 @@ class Source {
   Source(Input* input, std::string delimiter, Kind kind);
   // The one message `body`.
   explicit Source(std::string body);
+  // No message.
+  Source();
 
   // The next message that is there already; nothing if Fill has to be awaited before, or if
   // `ended`. InvalidArgument says what is wrong with the next one; there is no way on after that.

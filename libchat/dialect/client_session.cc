@@ -61,8 +61,7 @@ struct Printer {
   }
   std::string operator()(const FileChunkReceived& e) const {
     return absl::StrCat("FileChunkReceived ", Shown(e.from), ": transfer ", e.transfer, " \"",
-                        absl::CHexEscape(e.name), "\" ", e.content.size(), " bytes of ", e.chunks,
-                        " chunks");
+                        absl::CHexEscape(e.name), "\" ", e.content.size(), " bytes of ", e.size);
   }
   std::string operator()(const Undeliverable& e) const {
     return absl::StrCat("Undeliverable: no such ", e.no_server ? "server" : "user");
@@ -123,7 +122,7 @@ absl::Status ClientSession::SendPublic(SendToken, Text) { return None("messages 
 absl::Status ClientSession::SendPrivate(SendToken, UserRef, Text) {
   return None("private messages through the server");
 }
-absl::Status ClientSession::SendFileChunk(UserRef, int32_t, absl::string_view, int32_t,
+absl::Status ClientSession::SendFileChunk(UserRef, int32_t, absl::string_view, int64_t,
                                           absl::string_view) {
   return None("files through the server");
 }

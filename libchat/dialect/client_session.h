@@ -69,12 +69,13 @@ struct Rejected {
   Reason reason = Reason::kOther;
   friend bool operator==(const Rejected&, const Rejected&) = default;
 };
-// A piece of a file. Pieces of one transfer of one sender come in order; `chunks` is their number.
+// A piece of a file of `size` bytes. Pieces of one transfer of one sender come in order, each of
+// kFileChunkBytes; what the last one has beyond `size` is padding. An empty file is one piece.
 struct FileChunkReceived {
   User from;
   int32_t transfer = 0;
   std::string name;  // as it came: NOT SAFE as a path
-  int32_t chunks = 0;
+  int64_t size = 0;  // of the whole file, as its sender says
   std::string content;
   friend bool operator==(const FileChunkReceived&, const FileChunkReceived&) = default;
 };
@@ -131,9 +132,10 @@ struct RelayOpen {
   friend bool operator==(const RelayOpen&, const RelayOpen&) = default;
 };
 
-using ClientEvent = std::variant<LoggedIn, LoginRefused, AccountMade, AccountRefused, Replaced,
-                                 Notice, Received, Confirmed, Rejected, Asked, Refused, TalkOpened,
-                                 TalkEnded, DirectGranted, RelayGranted, RelayEnding, RelayOpen>;
+using ClientEvent =
+    std::variant<LoggedIn, LoginRefused, AccountMade, AccountRefused, Replaced, Notice, Received,
+                 Confirmed, Rejected, Asked, Refused, TalkOpened, TalkEnded, DirectGranted,
+                 RelayGranted, RelayEnding, RelayOpen, FileChunkReceived, Undeliverable>;
 
 std::string ToString(const ClientEvent& event);
 
@@ -208,10 +210,10 @@ class ClientSession {
   virtual absl::Status SendPublic(SendToken token, Text body);
   virtual absl::Status SendPrivate(SendToken token, UserRef to, Text body);
 
-  // The next piece, of kFileChunkBytes but the last, of a file of `chunks` pieces. `transfer` tells
-  // this user's transfers apart.
+  // The next piece of a file of `size` bytes: kFileChunkBytes of it, the last piece what is left.
+  // An empty file is one empty piece. `transfer` tells this user's transfers apart.
   virtual absl::Status SendFileChunk(UserRef to, int32_t transfer, absl::string_view name,
-                                     int32_t chunks, absl::string_view content);
+                                     int64_t size, absl::string_view content);
 
   // Asks `to` for something: TalkOpened, RelayGranted or DirectGranted follows, or Refused.
   // `reason` is left out where the dialect has no place for it. kResourceExhausted: the dialect

@@ -21,6 +21,10 @@ TEST(ClientEventTest, IsPrintedOnOneLine) {
   EXPECT_EQ(ToString(Refused{RequestKind::kRelay, User("b"), false}), "Refused relay by b");
   EXPECT_EQ(ToString(RelayEnding{User("b")}), "RelayEnding by b");
   EXPECT_EQ(ToString(RelayOpen{}), "RelayOpen");
+  EXPECT_EQ(ToString(FileChunkReceived{User("b", 7), 3, "x\n", 1, "yz"}),
+            "FileChunkReceived b@7: transfer 3 \"x\\n\" 2 bytes of 1");
+  EXPECT_EQ(ToString(Undeliverable{true}), "Undeliverable: no such server");
+  EXPECT_EQ(ToString(Undeliverable{false}), "Undeliverable: no such user");
 }
 
 }  // namespace

@@ -123,8 +123,9 @@ struct TalkClosed {
   friend bool operator==(const TalkClosed&, const TalkClosed&) = default;
 };
 
-// What `from` has said to `to` was not delivered: there is nobody of that name, or no consent after
-// it had waited for that. The name is empty if it is not known any more.
+// What `from`, who is told so, has said to `to` was not delivered: there is nobody of that name, or
+// no consent after it had waited for that. A name that is not known any more is empty; of a `to` on
+// another server only that server may be known.
 struct Undelivered {
   User to;
   User from;

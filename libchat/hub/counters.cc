@@ -22,6 +22,10 @@ absl::string_view CounterName(Counter counter) {
       return "bytes_in";
     case Counter::kBytesOut:
       return "bytes_out";
+    case Counter::kMessagesForwarded:
+      return "messages_forwarded";
+    case Counter::kFileBytes:
+      return "file_bytes";
     case Counter::kTunnelsOpened:
       return "tunnels_opened";
     case Counter::kTunnelsEstablished:
@@ -84,6 +88,10 @@ absl::string_view CounterName(Counter counter) {
       return "refused_held_per_pair";
     case Counter::kRefusedHeldInAll:
       return "refused_held_in_all";
+    case Counter::kRefusedFiles:
+      return "refused_files";
+    case Counter::kRefusedMerges:
+      return "refused_merges";
     case Counter::kRefusedTunnels:
       return "refused_tunnels";
     case Counter::kRefusedTunnelsPerUser:

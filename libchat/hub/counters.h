@@ -25,6 +25,8 @@ enum class Counter : uint8_t {
   kMessagesServer,
   kBytesIn,
   kBytesOut,
+  kMessagesForwarded,  // to and from merged servers
+  kFileBytes,
   kTunnelsOpened,
   kTunnelsEstablished,
   kTunnelBytes,
@@ -59,6 +61,8 @@ enum class Counter : uint8_t {
   kMessagesHeld,
   kRefusedHeldPerPair,
   kRefusedHeldInAll,
+  kRefusedFiles,
+  kRefusedMerges,
   kRefusedTunnels,
   kRefusedTunnelsPerUser,
   kConnectIdsExpired,

@@ -5,45 +5,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "libchat/hub/section.h"
 
 namespace chat {
 
-// The lock, and what is to be done once it is released.
-class ABSL_SCOPED_LOCKABLE Hub::Section {
- public:
-  explicit Section(Hub& hub) ABSL_EXCLUSIVE_LOCK_FUNCTION(hub.mu_) : hub_(hub) { hub_.mu_.Lock(); }
-  ~Section() ABSL_UNLOCK_FUNCTION() {
-    hub_.mu_.Unlock();
-    for (uint32_t shard = 0; wake_ != 0; ++shard, wake_ >>= 1) {
-      if ((wake_ & 1) != 0) hub_.options_.wake(shard);
-    }
-    for (ServerEvent& event : events_) hub_.events_.Emit(std::move(event));
-  }
-
-  void Wake(uint32_t shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(hub_.mu_) {
-    ShardState& state = hub_.shards_[shard];
-    if (!state.asleep) return;
-    state.asleep = false;
-    wake_ |= uint64_t{1} << shard;
-  }
-  void Emit(ServerEvent::Kind kind, absl::string_view user, absl::string_view dialect,
-            absl::string_view detail, uint64_t number = 0) {
-    ServerEvent event;
-    event.kind = kind;
-    event.user = std::string(user);
-    event.dialect = std::string(dialect);
-    event.detail = std::string(detail);
-    event.number = number;
-    events_.push_back(std::move(event));
-  }
-
- private:
-  Hub& hub_;
-  uint64_t wake_ = 0;  // a bit a shard
-  std::vector<ServerEvent> events_;
-};
-
-Hub::Hub(Options options) : options_(std::move(options)) {
+Hub::Hub(Options options) : options_(std::move(options)), mesh_(options_.server_id) {
   for (size_t i = 0; i < options_.dialects.size(); ++i) {
     logs_.push_back(std::make_unique<fanout::BroadcastLog>());
   }
@@ -62,19 +28,30 @@ const Hub::Member* Hub::FindMember(SessionId session) const {
 }
 
 SessionId Hub::FindUser(UserRef user) const {
-  if (user.server != 0) return {};
+  if (IsElsewhere(user)) {
+    const auto remote = remote_ids_.find(Display(user));
+    return remote == remote_ids_.end() ? SessionId() : remote->second;
+  }
   const auto it = roster_.find(user.name);
   return it == roster_.end() ? SessionId() : it->second;
 }
 
 SessionId Hub::FindUser(const Member& by, UserRef user) const {
   const SessionId exact = FindUser(user);
-  if (exact || user.server != 0 || !DialectOf(by).ascii_names()) return exact;
+  if (exact || IsElsewhere(user) || !DialectOf(by).ascii_names()) return exact;
   const auto it = shown_.find(user.name);
   return it == shown_.end() || it->second.size() != 1 ? SessionId() : *it->second.begin();
 }
 
-void Hub::Post(Section& section, SessionId to, std::variant<Event, JoinRelay, Cut, EndRelay> what) {
+void Hub::Post(Section& section, SessionId to,
+               std::variant<Event, JoinRelay, Cut, FileRoom, EndRelay> what) {
+  if (to.shard == kRemoteShard) {
+    // A user of a merged server: of what happens here, only this can be said to it.
+    const Event* event = std::get_if<Event>(&what);
+    const Undelivered* lost = event == nullptr ? nullptr : std::get_if<Undelivered>(event);
+    if (lost != nullptr) PostToServer(section, UserOf(to).server, *lost);
+    return;
+  }
   const Member* member = FindMember(to);
   const uint64_t at = member == nullptr ? 0 : logs_[member->dialect]->head();
   shards_[to.shard].mail.push_back({to, at, std::move(what)});
@@ -127,16 +104,8 @@ uint64_t Hub::Leave(Section& section, Members::iterator it) {
   const SessionId session = it->first;
   const Member member = std::move(it->second);
   members_.erase(it);
-  for (const RequestTable::Entry& request : requests_.TakeAllOf(session)) {
-    if (request.target == session && request.asker != session) {
-      PostAnswer(section, request, Verdict::kAbsent);
-    }
-    DropHeld(section, request);
-  }
-  for (const TalkTable::Talk& talk : talks_.TakeAllOf(session)) {
-    if (talk.peer == session) continue;
-    Post(section, talk.peer, TalkClosed{talk.number, User(member.name)});
-  }
+  EndAgreements(section, session, User(member.name));
+  PostFileRoom(section, files_.Forget(session));
   roster_.erase(member.name);
   if (const auto shown = shown_.find(ToAscii(member.name)); shown != shown_.end()) {
     shown->second.erase(session);
@@ -146,6 +115,21 @@ uint64_t Hub::Leave(Section& section, Members::iterator it) {
   --shards_[session.shard].members[member.dialect];
   section.Emit(ServerEvent::Kind::kLogout, member.name, DialectOf(member).name(), "");
   return logs_[member.dialect]->head();
+}
+
+void Hub::EndAgreements(Section& section, SessionId session, const User& user) {
+  for (const RequestTable::Entry& request : requests_.TakeAllOf(session)) {
+    if (request.target == session && request.asker != session) {
+      PostAnswer(section, request, Verdict::kAbsent);
+    }
+    DropHeld(section, request);
+    ForgetRemoteUnlessNamed(request.asker);
+  }
+  for (const TalkTable::Talk& talk : talks_.TakeAllOf(session)) {
+    if (talk.peer == session) continue;
+    Post(section, talk.peer, TalkClosed{talk.number, user});
+    ForgetRemoteUnlessNamed(talk.peer);
+  }
 }
 
 void Hub::Append(Section& section, const PublicMessage& message) {
@@ -168,7 +152,10 @@ void Hub::Publish(SessionId session, absl::Span<const Text> bodies, LogRange* ow
   const fanout::BroadcastLog& log = *logs_[member->dialect];
   if (own != nullptr) own->begin = log.head();
   for (Text body : bodies) {
-    Append(section, PublicMessage{{member->name, 0}, body, ++last_number_});
+    Append(section, PublicMessage{{member->name, 0}, body, ++last_number_, options_.server_id});
+    for (const auto& [server, peer] : mesh_.peers()) {
+      PostToServer(section, server, Announcement{User(member->name), OwnedText(body)});
+    }
   }
   if (own != nullptr) own->end = log.head();
   counters_.Add(Counter::kMessagesPublic, bodies.size());
@@ -180,6 +167,7 @@ Delivery Hub::SendPrivate(SessionId session, UserRef to, Text body) {
   Section section(*this);
   const Member* from = FindMember(session);
   if (from == nullptr) return Delivery::kNotPossible;
+  if (IsElsewhere(to)) return SendElsewhere(section, session, to, body);
   const SessionId target = FindUser(*from, to);
   if (!target) return Delivery::kNoSuchUser;
   const PrivateMessages theirs = DialectOf(*FindMember(target)).private_messages();
@@ -197,6 +185,7 @@ Delivery Hub::SendInTalk(SessionId session, TalkNumber talk, UserRef to, Text bo
   if (from == nullptr) return Delivery::kNotPossible;
   const SessionId target = FindUser(*from, to);
   if (!IsTalk(talk, session, target)) return Delivery::kNotPossible;
+  if (IsElsewhere(to)) return SendElsewhere(section, session, to, body);
   return Deliver(section, session, target, body);
 }
 
@@ -208,6 +197,7 @@ Delivery Hub::CloseTalk(SessionId session, TalkNumber talk, UserRef other) {
   if (!IsTalk(talk, session, peer)) return Delivery::kNotPossible;
   talks_.Close(session, peer);
   Post(section, peer, TalkClosed{talk, User(by->name)});
+  ForgetRemoteUnlessNamed(peer);
   return Delivery::kSent;
 }
 
@@ -221,8 +211,8 @@ Delivery Hub::Deliver(Section& section, SessionId from, SessionId to, Text body)
     return Delivery::kNotPossible;
   }
   Post(section, to,
-       PrivateMessage{User(FindMember(from)->name), User(receiver.name), OwnedText(body),
-                      ++last_number_, talks_.Find(from, to)});
+       PrivateMessage{UserOf(from), User(receiver.name), OwnedText(body), ++last_number_,
+                      talks_.Find(from, to)});
   counters_.Add(Counter::kMessagesPrivate);
   return Delivery::kSent;
 }
@@ -258,13 +248,13 @@ Delivery Hub::Hold(Section& section, SessionId from, SessionId to, Text body) {
 void Hub::DropHeld(Section& section, const RequestTable::Entry& request) {
   if (request.kind != RequestKind::kTalk) return;
   const size_t lost = held_.Take(request.asker, request.target).size();
-  if (FindMember(request.asker) == nullptr) return;
   for (size_t i = 0; i < lost; ++i) {
-    Post(section, request.asker, Undelivered{request.target_user});
+    Post(section, request.asker, Undelivered{request.target_user, request.asker_user});
   }
 }
 
 void Hub::DeliverHeld(Section& section, SessionId from, SessionId to) {
+  if (FindMember(to) == nullptr) return;  // nothing waits for users of other servers
   // The first one came with the request, where that is shown.
   bool seen = DialectOf(*FindMember(to)).shows_reason();
   for (const OwnedText& body : held_.Take(from, to)) {
@@ -275,12 +265,7 @@ void Hub::DeliverHeld(Section& section, SessionId from, SessionId to) {
 // ---- Requests ----
 
 RequestTable::Entry Hub::NewRequest(RequestKind kind, SessionId asker, SessionId target) const {
-  return {kind,
-          asker,
-          target,
-          User(FindMember(asker)->name),
-          User(FindMember(target)->name),
-          options_.now() + limits_.request};
+  return {kind, asker, target, UserOf(asker), UserOf(target), options_.now() + limits_.request};
 }
 
 Delivery Hub::AddRequest(RequestTable::Entry entry) {
@@ -305,6 +290,16 @@ Delivery Hub::Ask(SessionId session, RequestKind kind, UserRef to, Text reason) 
   Section section(*this);
   const Member* from = FindMember(session);
   if (from == nullptr) return Delivery::kNotPossible;
+  if (IsElsewhere(to)) {
+    // Its own server asks for the consent that it needs there, when it is written to.
+    if (kind != RequestKind::kTalk || mesh_.Find(to.server) == nullptr) {
+      return Delivery::kNoSuchUser;
+    }
+    const SessionId target = RemoteId(to);
+    OpenTalk(section, NewRequest(kind, session, target), false, random);
+    ForgetRemoteUnlessNamed(target);
+    return Delivery::kSent;
+  }
   const SessionId target = FindUser(*from, to);
   if (!target) return Delivery::kNoSuchUser;
   const Dialect& theirs = DialectOf(*FindMember(target));
@@ -346,6 +341,7 @@ Delivery Hub::AnswerRequest(SessionId session, RequestKind kind, UserRef asker, 
   } else if (kind != RequestKind::kRelay || !OpenRelay(section, *request, random)) {
     PostAnswer(section, *request, Verdict::kFailed);
   }
+  ForgetRemoteUnlessNamed(asking);
   return Delivery::kSent;
 }
 
@@ -516,6 +512,7 @@ void Hub::Tick() {
     counters_.Add(Counter::kRequestsTimedOut);
     PostAnswer(section, request, Verdict::kRefused);
     DropHeld(section, request);
+    ForgetRemoteUnlessNamed(request.asker);
   }
   for (uint64_t id : relays_.Expired(now)) {
     counters_.Add(Counter::kConnectIdsExpired);
@@ -537,7 +534,7 @@ Limits Hub::limits() const {
 
 void Hub::Say(Text body) {
   Section section(*this);
-  Append(section, PublicMessage{{kServerName, 0}, body, ++last_number_});
+  Append(section, PublicMessage{{kServerName, 0}, body, ++last_number_, options_.server_id});
   counters_.Add(Counter::kMessagesServer);
   section.Emit(ServerEvent::Kind::kSay, kServerName, "", body.bytes());
 }

@@ -28,8 +28,10 @@
 #include "libchat/fanout/broadcast_log.h"
 #include "libchat/hub/counters.h"
 #include "libchat/hub/event_feed.h"
+#include "libchat/hub/file_windows.h"
 #include "libchat/hub/held_messages.h"
 #include "libchat/hub/limits.h"
+#include "libchat/hub/mesh.h"
 #include "libchat/hub/relay_desk.h"
 #include "libchat/hub/requests.h"
 #include "libchat/hub/session_id.h"
@@ -54,6 +56,8 @@ struct JoinRelay {
 struct Cut {
   Farewell reason = Farewell::kKicked;
 };
+// The receiver whose slowness held the connection's file up has read.
+struct FileRoom {};
 // For a shard, not a connection: tunnel `tunnel` may drain for `grace`, then it is closed.
 struct EndRelay {
   uint64_t tunnel = 0;
@@ -65,7 +69,7 @@ struct Mail {
   // The receiver stands behind this position of its dialect's log when the mail takes effect: what
   // was said publicly before comes before it.
   uint64_t at = 0;
-  std::variant<Event, JoinRelay, Cut, EndRelay> what;
+  std::variant<Event, JoinRelay, Cut, FileRoom, EndRelay> what;
 };
 
 // Bytes [begin, end) of a dialect's log.
@@ -100,6 +104,10 @@ class Hub {
     Limits limits;
     // Wakes a shard that sleeps (see Sleep). Called without the lock, from any thread.
     std::function<void(uint32_t shard)> wake;
+    // This server's id among merged servers.
+    int32_t server_id = 1;
+    // Connects to a server that is to be merged with. Called without the lock, from any thread.
+    std::function<void(const Sibling&)> dial = [](const Sibling&) {};
     // Cryptographically secure. Called without the lock.
     std::function<uint64_t()> random;
     // Steady; replaced in tests.
@@ -148,12 +156,33 @@ class Hub {
   Delivery AcceptDirect(SessionId session, UserRef asker, const DirectAddress& at);
   Delivery CloseRelay(SessionId session, int64_t connect_id, UserRef other);
 
+  // `*wait` turns true if the session shall wait for FileRoom before it reads on.
+  Delivery SendFileChunk(SessionId session, const FileChunk& chunk, bool* wait);
+  // So many bytes of file chunks, which had come as mail, are out.
+  void FileBytesOut(SessionId session, int64_t bytes);
+
   // `address` is the client's, in the form that the bounds count by; empty: exempt from them.
   TicketResult PresentTicket(SessionId session, int64_t connect_id, absl::string_view address);
   // A half that waits for the other has gone.
   void AbandonTicket(SessionId session);
   // The relay has ended. Called by the shard that it ran on.
   void RelayEnded(uint64_t tunnel, absl::string_view why);
+
+  // ---- Links to other servers; what these do is said at SessionHost ----
+  // Users of another server are known by what they say; whoever is not there is found out by its
+  // own server.
+
+  int32_t server_id() const { return options_.server_id; }
+  // A connection that this server has opened to `target` will say this. `self` is where this server
+  // can be reached, if others shall know.
+  MergeOffer OfferMerge(SessionId link, const Sibling& target, const std::optional<Sibling>& self);
+  void AskToMerge(SessionId link, const MergeOffer& offer, const std::optional<Sibling>& self);
+  bool OnMergeAnswer(SessionId link, const MergeAnswer& answer, const std::optional<Sibling>& self);
+  // Without `patient` a file for a receiver that is slow to read is refused; otherwise `*wait` may
+  // turn true as in SendFileChunk.
+  bool Forward(SessionId link, const Event& event, bool patient, bool* wait);
+  // The connection is no more, whatever had become of it.
+  void LinkEnded(SessionId link);
 
   // ---- Shards ----
 
@@ -189,6 +218,7 @@ class Hub {
   std::vector<UserInfo> Users(absl::string_view after, size_t max) const;
   // Up to `max` tunnels with ids above `after`, in the order of ids.
   std::vector<TunnelInfo> Tunnels(uint64_t after, size_t max) const;
+  std::vector<ServerInfo> Servers() const;
   size_t user_count() const;
   // A count a dialect, in the order of Options::dialects.
   std::vector<size_t> users_by_dialect() const;
@@ -226,9 +256,42 @@ class Hub {
   const Dialect& DialectOf(const Member& member) const {
     return *options_.dialects[member.dialect];
   }
+  // A user of a merged server is no member. Where the tables need a name for one, it gets a
+  // SessionId of its own, as long as they name it; what is posted to that goes over the link.
+  SessionId RemoteId(UserRef user) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ForgetRemoteUnlessNamed(SessionId session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsElsewhere(UserRef user) const {
+    return user.server != 0 && user.server != options_.server_id;
+  }
+  // Who a session is: a member, or a user of a merged server.
+  User UserOf(SessionId session) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // To the merged server; false: there is none such.
+  bool PostToServer(Section& section, int32_t server, Event event)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Delivery SendElsewhere(Section& section, SessionId from, UserRef to, Text body)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The link leads to who has said `offer`, from now on.
+  void Merge(Section& section, SessionId link, const MergeOffer& offer, bool opened_here)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What a user of `server` says. False: not from there.
+  bool OnForwarded(Section& section, int32_t server, const Announcement& event)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool OnForwarded(Section& section, int32_t server, const PrivateMessage& event)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool OnForwarded(Section& section, int32_t server, const Undelivered& event)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A chunk to a member or a link. `*wait`: it has as much as it may; `sender` gets FileRoom later.
+  Delivery PostChunk(Section& section, SessionId sender, SessionId to, FileChunk chunk,
+                     bool patient, bool* wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void PostFileRoom(Section& section, const std::vector<SessionId>& senders)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Ends the requests and talks of one who has left.
+  void EndAgreements(Section& section, SessionId session, const User& user)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes a member out of everything. Returns where its part of the log ends.
   uint64_t Leave(Section& section, Members::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Post(Section& section, SessionId to, std::variant<Event, JoinRelay, Cut, EndRelay> what)
+  void Post(Section& section, SessionId to,
+            std::variant<Event, JoinRelay, Cut, FileRoom, EndRelay> what)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // To somebody who may have it. kNotPossible: a bound.
   Delivery Deliver(Section& section, SessionId from, SessionId to, Text body)
@@ -281,6 +344,13 @@ class Hub {
   RequestTable requests_ ABSL_GUARDED_BY(mu_);
   TalkTable talks_ ABSL_GUARDED_BY(mu_);
   HeldMessages held_ ABSL_GUARDED_BY(mu_);
+  FileWindows files_ ABSL_GUARDED_BY(mu_);
+  Mesh mesh_ ABSL_GUARDED_BY(mu_);
+  // Links that this server is opening, and where to.
+  absl::flat_hash_map<SessionId, Sibling> opening_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<SessionId, User> remote_users_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, SessionId> remote_ids_ ABSL_GUARDED_BY(mu_);  // by Display
+  uint32_t last_remote_ ABSL_GUARDED_BY(mu_) = 0;
   RelayDesk relays_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -66,6 +66,10 @@ struct Limits {
   int64_t held_messages = 16;
   int64_t held_bytes = 64 * 1024;
   int64_t held_bytes_in_all = 16 << 20;
+  // Bytes of files on their way to one receiver, beyond which its senders wait; and how long a link
+  // to another server waits for one receiver, which everybody behind it shares.
+  int64_t file_window = 256 * 1024;
+  absl::Duration file_patience = absl::Seconds(1);
   int64_t tunnels = 1024;
   int64_t tunnels_per_user = 256;
   absl::Duration connect_id = absl::Seconds(60);   // both halves must have come by then

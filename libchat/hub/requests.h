@@ -41,6 +41,7 @@ class RequestTable {
   std::optional<Entry> TakeOldest(RequestKind kind, SessionId asker, SessionId target);
   // Removes all requests of and to `session`.
   std::vector<Entry> TakeAllOf(SessionId session);
+  bool Names(SessionId session) const { return parties_.contains(session); }
   // Removes those whose time is over at `now`. In the order in which they were made: one that was
   // given less time than an older one waits for that.
   std::vector<Entry> TakeExpired(absl::Time now);

@@ -34,6 +34,8 @@ struct SessionId {
 };
 
 inline constexpr uint32_t kMaxShards = 64;
+// No shard: the hub's own names for users of merged servers.
+inline constexpr uint32_t kRemoteShard = 255;
 inline constexpr uint32_t kMaxSlots = 1 << 24;
 
 }  // namespace chat

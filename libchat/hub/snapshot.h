@@ -4,11 +4,13 @@
 #define LIBCHAT_HUB_SNAPSHOT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "libchat/event/mesh.h"
 #include "libchat/hub/session_id.h"
 
 namespace chat {
@@ -48,6 +50,15 @@ struct TunnelInfo {
   uint64_t bytes_from_second = 0;
 };
 
+// A server that this one is merged with.
+struct ServerInfo {
+  int32_t id = 0;
+  SessionId link;
+  bool opened_here = false;    // this server has connected to it
+  std::optional<Sibling> at;   // where it takes links, if it has said so
+  absl::Time since;            // of the merge
+};
+
 // One thing that happened, for a watcher.
 struct ServerEvent {
   enum class Kind : uint8_t {
@@ -58,6 +69,8 @@ struct ServerEvent {
     kTunnelOpen,
     kTunnelClosed,
     kSay,  // a message of the server to everyone
+    kMerged,     // with another server; detail names it
+    kSeparated,  // its link is no more
     kDrain,
     kGap,  // `number` events were lost to this watcher
   };

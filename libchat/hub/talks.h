@@ -44,6 +44,7 @@ class TalkTable {
   // Ends all talks of `user`, and returns them.
   std::vector<Talk> TakeAllOf(SessionId user);
 
+  bool Names(SessionId user) const { return by_user_.contains(user); }
   size_t size() const { return size_; }
 
  private:

@@ -1,0 +1,30 @@
+#include "libchat/hub/file_windows.h"
+
+namespace chat {
+
+int64_t FileWindows::bytes(SessionId receiver) const {
+  const auto it = windows_.find(receiver);
+  return it == windows_.end() ? 0 : it->second.bytes;
+}
+
+std::vector<SessionId> FileWindows::Release(SessionId receiver, int64_t bytes, int64_t room_below) {
+  const auto it = windows_.find(receiver);
+  if (it == windows_.end()) return {};
+  Window& window = it->second;
+  window.bytes -= bytes;
+  if (window.bytes > room_below) return {};
+  std::vector<SessionId> waiting(window.waiting.begin(), window.waiting.end());
+  window.waiting.clear();
+  if (window.bytes <= 0) windows_.erase(it);
+  return waiting;
+}
+
+std::vector<SessionId> FileWindows::Forget(SessionId receiver) {
+  const auto it = windows_.find(receiver);
+  if (it == windows_.end()) return {};
+  std::vector<SessionId> waiting(it->second.waiting.begin(), it->second.waiting.end());
+  windows_.erase(it);
+  return waiting;
+}
+
+}  // namespace chat

@@ -1,0 +1,39 @@
+// How much of files is on its way to each receiver, and who waits for that to be less.
+
+#ifndef LIBCHAT_HUB_FILE_WINDOWS_H_
+#define LIBCHAT_HUB_FILE_WINDOWS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "libchat/hub/session_id.h"
+
+namespace chat {
+
+// A plain table. Thread safety: none, the hub's lock guards it.
+class FileWindows {
+ public:
+  // Bytes on their way to `receiver`.
+  int64_t bytes(SessionId receiver) const;
+  void Add(SessionId receiver, int64_t bytes) { windows_[receiver].bytes += bytes; }
+  // `sender` reads on once there is room again.
+  void Wait(SessionId receiver, SessionId sender) { windows_[receiver].waiting.insert(sender); }
+  // So many bytes are out. Returns who has waited, if there are at most `room_below` left.
+  std::vector<SessionId> Release(SessionId receiver, int64_t bytes, int64_t room_below);
+  // The receiver has gone. Returns who has waited.
+  std::vector<SessionId> Forget(SessionId receiver);
+
+ private:
+  struct Window {
+    int64_t bytes = 0;
+    absl::btree_set<SessionId> waiting;
+  };
+
+  absl::flat_hash_map<SessionId, Window> windows_;  // of those with bytes on their way
+};
+
+}  // namespace chat
+
+#endif  // LIBCHAT_HUB_FILE_WINDOWS_H_

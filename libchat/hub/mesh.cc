@@ -1,0 +1,74 @@
+#include "libchat/hub/mesh.h"
+
+#include <algorithm>
+
+namespace chat {
+
+const Mesh::Peer* Mesh::Find(int32_t server) const {
+  const auto it = peers_.find(server);
+  return it == peers_.end() ? nullptr : &it->second;
+}
+
+int32_t Mesh::ServerOf(SessionId link) const {
+  for (const auto& [id, peer] : peers_) {
+    if (peer.link == link) return id;
+  }
+  return 0;
+}
+
+MergeOffer Mesh::Offer(const std::optional<Sibling>& self) const {
+  MergeOffer offer;
+  offer.id = id_;
+  if (self) offer.siblings.push_back(*self);
+  for (const auto& [id, peer] : peers_) {
+    if (peer.at) offer.siblings.push_back(*peer.at);
+  }
+  return offer;
+}
+
+std::optional<MergeRefusal> Mesh::Refusal(const MergeOffer& offer,
+                                          const std::optional<Sibling>& self) const {
+  if (offer.id == id_) return MergeRefusal::kConflict;
+  if (peers_.contains(offer.id)) return MergeRefusal::kMerged;
+  // Who is where after it, where known.
+  absl::btree_map<int32_t, std::optional<Sibling>> all;
+  for (const auto& [id, peer] : peers_) all[id] = peer.at;
+  all[id_] = self;
+  all.try_emplace(offer.id);
+  for (const Sibling& sibling : offer.siblings) {
+    std::optional<Sibling>& known = all[sibling.id];
+    // What a server says of itself is no conflict.
+    if (sibling.id != offer.id && known && *known != sibling) return MergeRefusal::kConflict;
+    if (!known) known = sibling;
+  }
+  if (all.size() > kMaxServers) return MergeRefusal::kTooMany;
+  return std::nullopt;
+}
+
+std::optional<Sibling> Mesh::SelfOf(const MergeOffer& offer) {
+  for (const Sibling& sibling : offer.siblings) {
+    if (sibling.id == offer.id) return sibling;
+  }
+  return std::nullopt;
+}
+
+void Mesh::Add(const MergeOffer& offer, SessionId link, bool opened_here) {
+  peers_[offer.id] = {link, opened_here, SelfOf(offer), absl::Now()};
+}
+
+std::vector<Sibling> Mesh::Missing(const MergeOffer& offer) const {
+  std::vector<Sibling> missing;
+  for (const Sibling& sibling : offer.siblings) {
+    if (sibling.id == id_ || sibling.id == offer.id || peers_.contains(sibling.id)) continue;
+    missing.push_back(sibling);
+  }
+  return missing;
+}
+
+int32_t Mesh::Remove(SessionId link) {
+  const int32_t server = ServerOf(link);
+  peers_.erase(server);
+  return server;
+}
+
+}  // namespace chat

@@ -4,6 +4,8 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -241,6 +243,54 @@ TEST(ClientFileTest, AChunkIsAPiece) {
               ElementsAre("FileChunkReceived bob@7: transfer 3 \"a.txt\" 1024 bytes of 1029",
                           "FileChunkReceived bob@7: transfer 4 \"b.txt\" 1024 bytes of 2048",
                           "FileChunkReceived bob@7: transfer -5 \"/c\" 1024 bytes of 0"));
+}
+
+// Keeps the content of what comes.
+class FileHost final : public ClientHost {
+ public:
+  std::vector<FileChunkReceived> pieces;
+
+  void Send(absl::string_view) override {}
+  void OnClientEvent(ClientEvent event) override {
+    if (auto* piece = std::get_if<FileChunkReceived>(&event)) pieces.push_back(std::move(*piece));
+  }
+};
+
+TEST(ClientFileTest, AFileArrivesAsItWas) {
+  for (size_t size : {0u, 1u, 1023u, 1024u, 1025u, 2048u, 10001u}) {
+    for (const char* name : {"a b.txt", "odd;size=1", "odd;size=1024"}) {
+      std::string file;
+      for (size_t i = 0; i < size; ++i) file.push_back(static_cast<char>(i * 7));
+      FileHost host;
+      ClientSession receiver(host);
+      EXPECT_TRUE(receiver.Login("bob").ok());
+      receiver.OnBytes(Bytes(AuthRsp{0}));
+
+      const auto sender = Client::LoggedIn();
+      size_t at = 0;
+      do {
+        const std::string content = file.substr(at, 1024);
+        ASSERT_TRUE(sender->session.SendFileChunk(User("bob"), 3, name, size, content).ok());
+        at += content.size();
+        const std::string sent = sender->host.TakeSent();
+        const Decoded chunk = Decode(sent, {.name = 30, .file_name = 274, .frame = 65536});
+        const FileChnk& out = std::get<FileChnk>(chunk.packet);
+        receiver.OnBytes(Bytes(FileChnkInc{7, "alice", out.receiver, out.transfer_id, out.filename,
+                                           out.chunks, out.content}));
+      } while (at < size);
+
+      std::string arrived;
+      for (const FileChunkReceived& piece : host.pieces) {
+        EXPECT_EQ(piece.from, User("alice", 7));
+        EXPECT_EQ(piece.name, name);
+        EXPECT_EQ(piece.size, static_cast<int64_t>(size));
+        arrived += piece.content;
+      }
+      ASSERT_GE(arrived.size(), size);
+      ASSERT_LE(arrived.size(), std::max<size_t>(size + 1023, 1024));
+      EXPECT_EQ(arrived.substr(0, size), file) << name;
+    }
+  }
 }
 
 // ---- States ----

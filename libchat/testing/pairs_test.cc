@@ -83,7 +83,7 @@ class Pairs : public ::testing::TestWithParam<Pair> {
     ASSERT_THAT(heard, SizeIs(1));
     EXPECT_THAT(events, SizeIs(1)) << "nothing but the message";
     EXPECT_EQ(heard[0].is_private, is_private);
-    EXPECT_EQ(heard[0].from, User(sender_.name()));
+    EXPECT_EQ(heard[0].from.name, sender_.name());
     EXPECT_EQ(Gist(heard[0].body), Gist(body));
   }
 

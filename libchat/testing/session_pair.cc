@@ -21,7 +21,7 @@ void SessionPair::Tell(const Event& event) {
 void SessionPair::Say(UserRef from, absl::string_view body) {
   std::vector<char> buffer(kMaxPublicBytes);
   wire::Writer out(absl::MakeSpan(buffer));
-  dialect_.EncodePublic({from, *Text::From(body), 1}, out);
+  dialect_.EncodePublic({from, *Text::From(body), 1, server_host_.server_id}, out);
   server_host_.Send(out.written());
 }
 

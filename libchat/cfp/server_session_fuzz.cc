@@ -42,17 +42,18 @@ Outcome Run(uint8_t mode, uint8_t answers, const Segments& segments) {
   FakeHost host;
   ServerSession session({}, host);
   Feeder feeder([&](absl::string_view in) { return session.OnBytes(in); });
-  // While the session is paused, what comes is answered at once.
+  bool over = false;  // an answer has ended it
+  // While the session is paused, what it waits for comes at once.
   const auto feed = [&](absl::string_view bytes) {
     feeder.Feed(bytes);
-    while (feeder.next() == Next::kPause) {
+    while (!over && feeder.next() == Next::kPause) {
       const bool merges = host.calls.back().substr(0, 5) == "AskTo";
       const Event answer = merges ? Event(answers & 1 ? MergeAnswer{std::nullopt, {}}
                                                       : MergeAnswer{MergeOffer{1000, {}}, {}})
                                   : Event(Authenticated{answers & 2 ? LoginResult::kWrongPassword
                                                                     : LoginResult::kAccepted});
-      if (session.OnEvent(answer) != Next::kMore) return;
-      feeder.Resume();
+      over = session.OnEvent(answer) != Next::kMore;
+      if (!over) feeder.Resume();
     }
   };
   if (mode % 3 == 1) feed(Hex("00 00000005 \"alice\""));

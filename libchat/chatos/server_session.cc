@@ -201,6 +201,7 @@ bool ServerSession::Deliver(absl::string_view to, absl::string_view message) {
     case Delivery::kSent:
       return true;
     case Delivery::kNoSuchUser:
+    case Delivery::kNoSuchServer:
       Refuse(Fault::kNoSuchUser, ErrorCode::kNoSuchUser, "nickname is of nobody here");
       return false;
     case Delivery::kNoConsent:
@@ -225,6 +226,7 @@ void ServerSession::On(const PrivateAsk& packet) {
       asks_ = true;
       return;
     case Delivery::kNoSuchUser:
+    case Delivery::kNoSuchServer:
       return Refuse(Fault::kNoSuchUser, ErrorCode::kNoSuchUser, "nickname is of nobody here");
     case Delivery::kNoConsent:
     case Delivery::kNotPossible:

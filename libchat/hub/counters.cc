@@ -66,6 +66,8 @@ absl::string_view CounterName(Counter counter) {
       return "cut_shutdown";
     case Counter::kThrottled:
       return "throttled";
+    case Counter::kFileWaits:
+      return "file_waits";
     case Counter::kRefusedMailbox:
       return "refused_mailbox";
     case Counter::kRefusedRequestsPerPair:
@@ -92,6 +94,8 @@ absl::string_view CounterName(Counter counter) {
       return "refused_files";
     case Counter::kRefusedMerges:
       return "refused_merges";
+    case Counter::kRefusedMergeTargets:
+      return "refused_merge_targets";
     case Counter::kRefusedTunnels:
       return "refused_tunnels";
     case Counter::kRefusedTunnelsPerUser:

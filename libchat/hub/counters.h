@@ -50,6 +50,7 @@ enum class Counter : uint8_t {
   kCutShutdown,
   // Waits and refusals inside
   kThrottled,
+  kFileWaits,  // of senders, for a receiver that is slow to read
   kRefusedMailbox,
   kRefusedRequestsPerPair,
   kRefusedRequestsPerSender,
@@ -63,6 +64,7 @@ enum class Counter : uint8_t {
   kRefusedHeldInAll,
   kRefusedFiles,
   kRefusedMerges,
+  kRefusedMergeTargets,
   kRefusedTunnels,
   kRefusedTunnelsPerUser,
   kConnectIdsExpired,

@@ -26,6 +26,7 @@ class FakeDialect final : public Dialect {
     size_t max_private_bytes = kMaxMessageBytes;
     bool shows_reason = false;
     bool ascii_names = false;
+    bool takes_files = false;
   };
 
   explicit FakeDialect(Options options) : options_(std::move(options)) {}
@@ -48,6 +49,7 @@ class FakeDialect final : public Dialect {
   size_t max_private_bytes() const override { return options_.max_private_bytes; }
   bool shows_reason() const override { return options_.shows_reason; }
   bool ascii_names() const override { return options_.ascii_names; }
+  bool takes_files() const override { return options_.takes_files; }
   bool answers(RequestKind kind) const override {
     for (RequestKind known : options_.answers) {
       if (known == kind) return true;

@@ -7,6 +7,17 @@ int64_t FileWindows::bytes(SessionId receiver) const {
   return it == windows_.end() ? 0 : it->second.bytes;
 }
 
+void FileWindows::GiveUp(SessionId sender) {
+  for (auto& [receiver, window] : windows_) {
+    if (window.waiting.erase(sender) != 0) window.given_up.insert(sender);
+  }
+}
+
+bool FileWindows::HasGivenUp(SessionId receiver, SessionId sender) const {
+  const auto it = windows_.find(receiver);
+  return it != windows_.end() && it->second.given_up.contains(sender);
+}
+
 std::vector<SessionId> FileWindows::Release(SessionId receiver, int64_t bytes, int64_t room_below) {
   const auto it = windows_.find(receiver);
   if (it == windows_.end()) return {};
@@ -15,6 +26,7 @@ std::vector<SessionId> FileWindows::Release(SessionId receiver, int64_t bytes, i
   if (window.bytes > room_below) return {};
   std::vector<SessionId> waiting(window.waiting.begin(), window.waiting.end());
   window.waiting.clear();
+  window.given_up.clear();
   if (window.bytes <= 0) windows_.erase(it);
   return waiting;
 }

@@ -20,6 +20,10 @@ class FileWindows {
   void Add(SessionId receiver, int64_t bytes) { windows_[receiver].bytes += bytes; }
   // `sender` reads on once there is room again.
   void Wait(SessionId receiver, SessionId sender) { windows_[receiver].waiting.insert(sender); }
+  // `sender` has waited long enough, for whomever it was.
+  void GiveUp(SessionId sender);
+  // True if it has, for this receiver, and there has been no room since.
+  bool HasGivenUp(SessionId receiver, SessionId sender) const;
   // So many bytes are out. Returns who has waited, if there are at most `room_below` left.
   std::vector<SessionId> Release(SessionId receiver, int64_t bytes, int64_t room_below);
   // The receiver has gone. Returns who has waited.
@@ -29,6 +33,7 @@ class FileWindows {
   struct Window {
     int64_t bytes = 0;
     absl::btree_set<SessionId> waiting;
+    absl::btree_set<SessionId> given_up;
   };
 
   absl::flat_hash_map<SessionId, Window> windows_;  // of those with bytes on their way

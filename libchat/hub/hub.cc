@@ -38,7 +38,8 @@ SessionId Hub::FindUser(UserRef user) const {
 
 SessionId Hub::FindUser(const Member& by, UserRef user) const {
   const SessionId exact = FindUser(user);
-  if (exact || IsElsewhere(user) || !DialectOf(by).ascii_names()) return exact;
+  if (exact || !DialectOf(by).ascii_names()) return exact;
+  if (IsElsewhere(user)) return FindRemoteAsShown(user);
   const auto it = shown_.find(user.name);
   return it == shown_.end() || it->second.size() != 1 ? SessionId() : *it->second.begin();
 }
@@ -49,7 +50,7 @@ void Hub::Post(Section& section, SessionId to,
     // A user of a merged server: of what happens here, only this can be said to it.
     const Event* event = std::get_if<Event>(&what);
     const Undelivered* lost = event == nullptr ? nullptr : std::get_if<Undelivered>(event);
-    if (lost != nullptr) PostToServer(section, UserOf(to).server, *lost);
+    if (lost != nullptr) PostToServer(section, lost->from.server, *lost);
     return;
   }
   const Member* member = FindMember(to);
@@ -119,10 +120,12 @@ uint64_t Hub::Leave(Section& section, Members::iterator it) {
 
 void Hub::EndAgreements(Section& section, SessionId session, const User& user) {
   for (const RequestTable::Entry& request : requests_.TakeAllOf(session)) {
-    if (request.target == session && request.asker != session) {
+    if (request.asker == session) {
+      held_.Take(session, request.target);  // there is nobody left to be told
+    } else {
       PostAnswer(section, request, Verdict::kAbsent);
+      DropHeld(section, request);
     }
-    DropHeld(section, request);
     ForgetRemoteUnlessNamed(request.asker);
   }
   for (const TalkTable::Talk& talk : talks_.TakeAllOf(session)) {
@@ -295,7 +298,9 @@ Delivery Hub::Ask(SessionId session, RequestKind kind, UserRef to, Text reason) 
     if (kind != RequestKind::kTalk || mesh_.Find(to.server) == nullptr) {
       return Delivery::kNoSuchUser;
     }
-    const SessionId target = RemoteId(to);
+    const SessionId known = FindUser(*from, to);
+    if (!known && !IsName(to.name)) return Delivery::kNoSuchUser;
+    const SessionId target = known ? known : RemoteId(to);
     OpenTalk(section, NewRequest(kind, session, target), false, random);
     ForgetRemoteUnlessNamed(target);
     return Delivery::kSent;
@@ -542,6 +547,7 @@ void Hub::Say(Text body) {
 bool Hub::Kick(absl::string_view user) {
   Section section(*this);
   const UserRef ref = ParseUser(user);
+  if (IsElsewhere(ref)) return false;
   const SessionId session = FindUser(ref);
   if (!session) return false;
   EndUser(section, session, ref);

@@ -173,16 +173,27 @@ class Hub {
   // own server.
 
   int32_t server_id() const { return options_.server_id; }
-  // A connection that this server has opened to `target` will say this. `self` is where this server
-  // can be reached, if others shall know.
+  // A connection that this server has opened to `target`, whose id is 0 if it is not known, will
+  // say this. `self` is where this server can be reached, if others shall know.
   MergeOffer OfferMerge(SessionId link, const Sibling& target, const std::optional<Sibling>& self);
   void AskToMerge(SessionId link, const MergeOffer& offer, const std::optional<Sibling>& self);
-  bool OnMergeAnswer(SessionId link, const MergeAnswer& answer, const std::optional<Sibling>& self);
-  // Without `patient` a file for a receiver that is slow to read is refused; otherwise `*wait` may
-  // turn true as in SendFileChunk.
-  bool Forward(SessionId link, const Event& event, bool patient, bool* wait);
-  // The connection is no more, whatever had become of it.
-  void LinkEnded(SessionId link);
+  // What has become of a connection that this server had opened.
+  enum class LinkResult : uint8_t {
+    kMerged,   // it is the link to the other server
+    kAlready,  // the two are merged by another one
+    kRefused,  // the two cannot merge
+    kAgain,    // the offer had become too old: a new one may be accepted
+  };
+  LinkResult OnMergeAnswer(SessionId link, const MergeAnswer& answer,
+                           const std::optional<Sibling>& self);
+  // `*wait` may turn true as in SendFileChunk.
+  bool Forward(SessionId link, const Event& event, bool* wait);
+  // The link does not wait for FileRoom any longer. Files for the receiver whose slowness held it
+  // up are refused until that has read.
+  void StopWaiting(SessionId link);
+  // The connection is no more, whatever had become of it. Returns the server that it led to; 0:
+  // none.
+  int32_t LinkEnded(SessionId link);
 
   // ---- Shards ----
 
@@ -246,9 +257,14 @@ class Hub {
     std::vector<size_t> members;  // a count a dialect
   };
   class Section;
+  // A link that this server is opening.
+  struct Opening {
+    Sibling target;
+    MergeOffer said;
+  };
 
   const Member* FindMember(SessionId session) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // A local user by name; nothing for users of other servers.
+  // A user by name; of another server only if the tables name it (see RemoteId).
   SessionId FindUser(UserRef user) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The same, by a name as `by` writes it: one that ASCII cannot say may be written as it is shown,
   // if that means one user.
@@ -259,19 +275,22 @@ class Hub {
   // A user of a merged server is no member. Where the tables need a name for one, it gets a
   // SessionId of its own, as long as they name it; what is posted to that goes over the link.
   SessionId RemoteId(UserRef user) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // One whose name ASCII cannot say, by how it is shown; nothing if that means several.
+  SessionId FindRemoteAsShown(UserRef shown) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ForgetRemoteUnlessNamed(SessionId session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool IsElsewhere(UserRef user) const {
     return user.server != 0 && user.server != options_.server_id;
   }
   // Who a session is: a member, or a user of a merged server.
   User UserOf(SessionId session) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // To the merged server; false: there is none such.
-  bool PostToServer(Section& section, int32_t server, Event event)
+  Delivery PostToServer(Section& section, int32_t server, Event event)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Delivery SendElsewhere(Section& section, SessionId from, UserRef to, Text body)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The link leads to who has said `offer`, from now on.
   void Merge(Section& section, SessionId link, const MergeOffer& offer, bool opened_here)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool ReplaceLink(Section& section, int32_t server, const Sibling& target)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // What a user of `server` says. False: not from there.
   bool OnForwarded(Section& section, int32_t server, const Announcement& event)
@@ -281,8 +300,8 @@ class Hub {
   bool OnForwarded(Section& section, int32_t server, const Undelivered& event)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // A chunk to a member or a link. `*wait`: it has as much as it may; `sender` gets FileRoom later.
-  Delivery PostChunk(Section& section, SessionId sender, SessionId to, FileChunk chunk,
-                     bool patient, bool* wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Delivery PostChunk(Section& section, SessionId sender, SessionId to, FileChunk chunk, bool* wait)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PostFileRoom(Section& section, const std::vector<SessionId>& senders)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Ends the requests and talks of one who has left.
@@ -346,11 +365,11 @@ class Hub {
   HeldMessages held_ ABSL_GUARDED_BY(mu_);
   FileWindows files_ ABSL_GUARDED_BY(mu_);
   Mesh mesh_ ABSL_GUARDED_BY(mu_);
-  // Links that this server is opening, and where to.
-  absl::flat_hash_map<SessionId, Sibling> opening_ ABSL_GUARDED_BY(mu_);
+  // Links that this server is opening.
+  absl::flat_hash_map<SessionId, Opening> opening_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<SessionId, User> remote_users_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<std::string, SessionId> remote_ids_ ABSL_GUARDED_BY(mu_);  // by Display
-  uint32_t last_remote_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t last_remote_ ABSL_GUARDED_BY(mu_) = 0;
   RelayDesk relays_ ABSL_GUARDED_BY(mu_);
 };
 

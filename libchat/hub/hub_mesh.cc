@@ -24,12 +24,21 @@ User Hub::UserOf(SessionId session) const {
 
 SessionId Hub::RemoteId(UserRef user) {
   SessionId& id = remote_ids_[Display(user)];
-  if (!id) {
-    id.shard = kRemoteShard;
-    id.generation = ++last_remote_;
-    remote_users_.emplace(id, User(user));
-  }
+  if (id) return id;
+  // One that is still in the tables must not come again: 56 bits do not run out.
+  while (!id) id = SessionId::FromValue(uint64_t{kRemoteShard} << 56 | ++last_remote_);
+  remote_users_.emplace(id, User(user));
   return id;
+}
+
+SessionId Hub::FindRemoteAsShown(UserRef shown) const {
+  SessionId found;
+  for (const auto& [id, user] : remote_users_) {
+    if (user.server != shown.server || ToAscii(user.name) != shown.name) continue;
+    if (found) return SessionId();
+    found = id;
+  }
+  return found;
 }
 
 void Hub::ForgetRemoteUnlessNamed(SessionId session) {
@@ -39,28 +48,31 @@ void Hub::ForgetRemoteUnlessNamed(SessionId session) {
   remote_users_.erase(it);
 }
 
-bool Hub::PostToServer(Section& section, int32_t server, Event event) {
+Delivery Hub::PostToServer(Section& section, int32_t server, Event event) {
   const Mesh::Peer* peer = mesh_.Find(server);
-  if (peer == nullptr) return false;
-  if (MailboxFull(peer->link)) return true;  // counted
+  if (peer == nullptr) return Delivery::kNoSuchServer;
+  if (MailboxFull(peer->link)) return Delivery::kNotPossible;
   Post(section, peer->link, std::move(event));
   counters_.Add(Counter::kMessagesForwarded);
-  return true;
+  return Delivery::kSent;
 }
 
 Delivery Hub::SendElsewhere(Section& section, SessionId from, UserRef to, Text body) {
   const Member& sender = *FindMember(from);
   if (mesh_.Find(to.server) == nullptr) return Delivery::kNoSuchServer;
-  const SessionId known = FindUser(to);
+  const SessionId known = FindUser(sender, to);
+  const User receiver = known ? UserOf(known) : User(to);
+  if (!IsName(receiver.name)) return Delivery::kNoSuchUser;
   const TalkNumber talk = known ? talks_.Find(from, known) : kNoTalk;
   if (talk == kNoTalk && DialectOf(sender).private_messages() != PrivateMessages::kFree) {
     return Delivery::kNoConsent;
   }
   if (body.bytes().size() > kMaxMessageBytes) return Delivery::kNotPossible;
-  PostToServer(section, to.server,
-               PrivateMessage{User(sender.name), User(to), OwnedText(body), ++last_number_, talk});
-  counters_.Add(Counter::kMessagesPrivate);
-  return Delivery::kSent;
+  const Delivery delivery = PostToServer(
+      section, to.server,
+      PrivateMessage{User(sender.name), receiver, OwnedText(body), ++last_number_, talk});
+  if (delivery == Delivery::kSent) counters_.Add(Counter::kMessagesPrivate);
+  return delivery;
 }
 
 // ---- Merging ----
@@ -68,8 +80,9 @@ Delivery Hub::SendElsewhere(Section& section, SessionId from, UserRef to, Text b
 MergeOffer Hub::OfferMerge(SessionId link, const Sibling& target,
                            const std::optional<Sibling>& self) {
   Section section(*this);
-  opening_[link] = target;
-  return mesh_.Offer(self);
+  MergeOffer offer = mesh_.Offer(self);
+  opening_[link] = {target, offer};
+  return offer;
 }
 
 void Hub::AskToMerge(SessionId link, const MergeOffer& offer, const std::optional<Sibling>& self) {
@@ -80,32 +93,52 @@ void Hub::AskToMerge(SessionId link, const MergeOffer& offer, const std::optiona
   };
   if (const auto refusal = mesh_.Refusal(offer, self)) return refuse(*refusal);
   // The two connect to each other at once: the connection that the lower id opened survives.
-  if (const std::optional<Sibling> asker = Mesh::SelfOf(offer); asker && mesh_.id() < offer.id) {
-    for (const auto& [opening, target] : opening_) {
-      if (SamePlace(target, *asker)) return refuse(MergeRefusal::kMerged);
-    }
+  const std::optional<Sibling> asker = Mesh::SelfOf(offer);
+  for (const auto& [opening, to] : opening_) {
+    const bool same = to.target.id == offer.id || (asker && SamePlace(to.target, *asker));
+    if (same && mesh_.id() < offer.id) return refuse(MergeRefusal::kMerged);
   }
   Post(section, link, MergeAnswer{mesh_.Offer(self)});
   Merge(section, link, offer, false);
 }
 
-bool Hub::OnMergeAnswer(SessionId link, const MergeAnswer& answer,
-                        const std::optional<Sibling>& self) {
+Hub::LinkResult Hub::OnMergeAnswer(SessionId link, const MergeAnswer& answer,
+                                   const std::optional<Sibling>& self) {
   Section section(*this);
-  if (opening_.erase(link) == 0 || !answer.accepted) return false;
+  const auto it = opening_.find(link);
+  if (it == opening_.end()) return LinkResult::kRefused;
+  const Opening opening = std::move(it->second);
+  opening_.erase(it);
+  if (!answer.accepted) {
+    return answer.refusal == MergeRefusal::kMerged ? LinkResult::kAlready : LinkResult::kRefused;
+  }
   const MergeOffer& offer = *answer.accepted;
   const std::optional<MergeRefusal> refusal = mesh_.Refusal(offer, self);
   if (refusal == MergeRefusal::kMerged) {
-    // Both have accepted both connections: again the one that the lower id opened survives.
-    const Mesh::Peer older = *mesh_.Find(offer.id);
-    if (older.opened_here || mesh_.id() > offer.id) return false;
-    mesh_.Remove(older.link);
-    Post(section, older.link, Cut{Farewell::kReplaced});
+    // What this answer says may be newer than what the other link began with.
+    for (const Sibling& other : mesh_.Missing(offer)) section.Dial(other);
+    if (!ReplaceLink(section, offer.id, opening.target)) return LinkResult::kAlready;
   } else if (refusal) {
     counters_.Add(Counter::kRefusedMerges);
-    return false;
+    return LinkResult::kRefused;
+  } else if (!mesh_.AllKnowEachOther(opening.said, offer)) {
+    return LinkResult::kAgain;
   }
   Merge(section, link, offer, true);
+  return LinkResult::kMerged;
+}
+
+// There is a link to the server already, and yet it has accepted another one, which this server has
+// opened to `target`. Who only says that it is that server must not get its place.
+bool Hub::ReplaceLink(Section& section, int32_t server, const Sibling& target) {
+  const Mesh::Peer older = *mesh_.Find(server);
+  if (!older.at || !SamePlace(*older.at, target)) return false;
+  // Each has opened one, and has accepted the other's: again the one of the lower id survives. But
+  // if both are from here, then the older one has ended there.
+  if (!older.opened_here && mesh_.id() > server) return false;
+  mesh_.Remove(older.link);
+  PostFileRoom(section, files_.Forget(older.link));
+  Post(section, older.link, Cut{Farewell::kReplaced});
   return true;
 }
 
@@ -116,12 +149,12 @@ void Hub::Merge(Section& section, SessionId link, const MergeOffer& offer, bool 
                static_cast<uint64_t>(offer.id));
 }
 
-void Hub::LinkEnded(SessionId link) {
+int32_t Hub::LinkEnded(SessionId link) {
   Section section(*this);
   opening_.erase(link);
   PostFileRoom(section, files_.Forget(link));
   const int32_t server = mesh_.Remove(link);
-  if (server == 0) return;
+  if (server == 0) return 0;
   std::vector<std::pair<SessionId, User>> lost;
   for (const auto& [id, user] : remote_users_) {
     if (user.server == server) lost.emplace_back(id, user);
@@ -132,6 +165,7 @@ void Hub::LinkEnded(SessionId link) {
   }
   section.Emit(ServerEvent::Kind::kSeparated, "", "", absl::StrCat("server ", server),
                static_cast<uint64_t>(server));
+  return server;
 }
 
 std::vector<ServerInfo> Hub::Servers() const {
@@ -145,7 +179,7 @@ std::vector<ServerInfo> Hub::Servers() const {
 
 // ---- What other servers hand on ----
 
-bool Hub::Forward(SessionId link, const Event& event, bool patient, bool* wait) {
+bool Hub::Forward(SessionId link, const Event& event, bool* wait) {
   Section section(*this);
   const int32_t server = mesh_.ServerOf(link);
   if (server == 0) return false;
@@ -161,7 +195,7 @@ bool Hub::Forward(SessionId link, const Event& event, bool patient, bool* wait) 
   const auto* chunk = std::get_if<FileChunk>(&event);
   if (chunk == nullptr || chunk->from.server != server || !IsName(chunk->from.name)) return false;
   const SessionId to = FindUser({chunk->to.name, 0});
-  if (!to || PostChunk(section, link, to, *chunk, patient, wait) != Delivery::kSent) {
+  if (!to || PostChunk(section, link, to, *chunk, wait) != Delivery::kSent) {
     PostToServer(section, server, Undelivered{chunk->to, chunk->from});
   }
   return true;
@@ -200,7 +234,7 @@ bool Hub::OnForwarded(Section& section, int32_t server, const PrivateMessage& ev
 bool Hub::OnForwarded(Section& section, int32_t server, const Undelivered& event) {
   if (event.to.server != server) return false;
   const SessionId from = FindUser({event.from.name, 0});
-  if (from) Post(section, from, event);
+  if (from && !MailboxFull(from)) Post(section, from, event);
   return true;
 }
 
@@ -215,19 +249,19 @@ Delivery Hub::SendFileChunk(SessionId session, const FileChunk& chunk, bool* wai
   if (IsElsewhere(chunk.to)) {
     const Mesh::Peer* peer = mesh_.Find(chunk.to.server);
     if (peer == nullptr) return Delivery::kNoSuchServer;
-    return PostChunk(section, session, peer->link, std::move(signed_chunk), true, wait);
+    if (!IsName(chunk.to.name)) return Delivery::kNoSuchUser;
+    return PostChunk(section, session, peer->link, std::move(signed_chunk), wait);
   }
   const SessionId to = FindUser(*from, chunk.to);
   if (!to) return Delivery::kNoSuchUser;
-  return PostChunk(section, session, to, std::move(signed_chunk), true, wait);
+  return PostChunk(section, session, to, std::move(signed_chunk), wait);
 }
 
 Delivery Hub::PostChunk(Section& section, SessionId sender, SessionId to, FileChunk chunk,
-                        bool patient, bool* wait) {
+                        bool* wait) {
   const Member* member = FindMember(to);
   if (member != nullptr && !DialectOf(*member).takes_files()) return Delivery::kNoSuchUser;
-  const bool full = files_.bytes(to) >= limits_.file_window;
-  if ((full && !patient) || MailboxFull(to)) {
+  if (files_.HasGivenUp(to, sender) || MailboxFull(to)) {
     counters_.Add(Counter::kRefusedFiles);
     return Delivery::kNotPossible;
   }
@@ -245,6 +279,11 @@ Delivery Hub::PostChunk(Section& section, SessionId sender, SessionId to, FileCh
 void Hub::FileBytesOut(SessionId session, int64_t bytes) {
   Section section(*this);
   PostFileRoom(section, files_.Release(session, bytes, limits_.file_window / 2));
+}
+
+void Hub::StopWaiting(SessionId link) {
+  Section section(*this);
+  files_.GiveUp(link);
 }
 
 void Hub::PostFileRoom(Section& section, const std::vector<SessionId>& senders) {

@@ -48,6 +48,7 @@ struct Describe {
   std::string operator()(const Cut& cut) const {
     return cut.reason == Farewell::kKicked ? "Cut" : "Cut otherwise";
   }
+  std::string operator()(const FileRoom&) const { return "Room"; }
   std::string operator()(const EndRelay& end) const {
     return absl::StrCat("End ", end.tunnel, " in ", absl::FormatDuration(end.grace));
   }
@@ -462,7 +463,7 @@ TEST_F(HubTest, PrivateMessageToOneself) {
 TEST_F(HubTest, PrivateMessageToNobody) {
   LogInThree();
   EXPECT_EQ(hub_.SendPrivate(alice_, {"dave"}, T("psst")), Delivery::kNoSuchUser);
-  EXPECT_EQ(hub_.SendPrivate(alice_, {"bob", 7}, T("psst")), Delivery::kNoSuchUser);
+  EXPECT_EQ(hub_.SendPrivate(alice_, {"bob", 7}, T("psst")), Delivery::kNoSuchServer);
   EXPECT_EQ(hub_.SendPrivate(alice_, {""}, T("psst")), Delivery::kNoSuchUser);
   EXPECT_EQ(hub_.SendPrivate(alice_, {kServerName}, T("psst")), Delivery::kNoSuchUser);
   hub_.Logout(bob_);

@@ -70,6 +70,8 @@ struct Limits {
   // to another server waits for one receiver, which everybody behind it shares.
   int64_t file_window = 256 * 1024;
   absl::Duration file_patience = absl::Seconds(1);
+  // Servers that this one connects to, or tries to, to merge with them.
+  int64_t merge_targets = 64;
   int64_t tunnels = 1024;
   int64_t tunnels_per_user = 256;
   absl::Duration connect_id = absl::Seconds(60);   // both halves must have come by then

@@ -310,11 +310,11 @@ TEST_F(MeetingTest, WithoutConsentEachMessageIsReportedLost) {
   EXPECT_THAT(
       News(),
       ElementsAre("conny: Request talk freda -> conny: \"one\"",
-                  "freda: Answer talk freda -> conny: refused", "freda: Undelivered to conny",
-                  "freda: Undelivered to conny", "conny: Request talk frank -> conny: \"three\"",
-                  "frank: Answer talk frank -> conny: refused", "frank: Undelivered to conny",
+                  "freda: Answer talk freda -> conny: refused", "freda: Undelivered to conny from freda",
+                  "freda: Undelivered to conny from freda", "conny: Request talk frank -> conny: \"three\"",
+                  "frank: Answer talk frank -> conny: refused", "frank: Undelivered to conny from frank",
                   "chris: Request talk freda -> chris: \"four\"",
-                  "freda: Answer talk freda -> chris: absent", "freda: Undelivered to chris"));
+                  "freda: Answer talk freda -> chris: absent", "freda: Undelivered to chris from freda"));
 }
 
 TEST_F(MeetingTest, WhatWaitsIsDeliveredWhenTheOtherAsks) {

@@ -29,7 +29,11 @@ MergeOffer Mesh::Offer(const std::optional<Sibling>& self) const {
 std::optional<MergeRefusal> Mesh::Refusal(const MergeOffer& offer,
                                           const std::optional<Sibling>& self) const {
   if (offer.id == id_) return MergeRefusal::kConflict;
-  if (peers_.contains(offer.id)) return MergeRefusal::kMerged;
+  if (const Peer* peer = Find(offer.id)) {
+    const std::optional<Sibling> at = SelfOf(offer);
+    const bool elsewhere = at && peer->at && *at != *peer->at;
+    return elsewhere ? MergeRefusal::kConflict : MergeRefusal::kMerged;
+  }
   // Who is where after it, where known.
   absl::btree_map<int32_t, std::optional<Sibling>> all;
   for (const auto& [id, peer] : peers_) all[id] = peer.at;
@@ -54,6 +58,17 @@ std::optional<Sibling> Mesh::SelfOf(const MergeOffer& offer) {
 
 void Mesh::Add(const MergeOffer& offer, SessionId link, bool opened_here) {
   peers_[offer.id] = {link, opened_here, SelfOf(offer), absl::Now()};
+}
+
+bool Mesh::AllKnowEachOther(const MergeOffer& said, const MergeOffer& answer) const {
+  const auto lists = [](const MergeOffer& offer, int32_t id) {
+    return std::any_of(offer.siblings.begin(), offer.siblings.end(),
+                       [id](const Sibling& sibling) { return sibling.id == id; });
+  };
+  return std::all_of(peers_.begin(), peers_.end(), [&](const auto& entry) {
+    const auto& [id, peer] = entry;
+    return !peer.at || lists(said, id) || lists(answer, id);
+  });
 }
 
 std::vector<Sibling> Mesh::Missing(const MergeOffer& offer) const {

@@ -51,6 +51,10 @@ class Mesh {
   // What `offer` says of its own sender.
   static std::optional<Sibling> SelfOf(const MergeOffer& offer);
 
+  // False: somebody who can be told of has joined since this server has said `said`, and whoever
+  // gave `answer` to that does not know. Nobody would ever connect the two.
+  bool AllKnowEachOther(const MergeOffer& said, const MergeOffer& answer) const;
+
   // `link` leads to the server that has said `offer`. There is none to it yet.
   void Add(const MergeOffer& offer, SessionId link, bool opened_here);
   // The other servers of `offer` that there is no link to.

@@ -54,9 +54,9 @@ struct TunnelInfo {
 struct ServerInfo {
   int32_t id = 0;
   SessionId link;
-  bool opened_here = false;    // this server has connected to it
-  std::optional<Sibling> at;   // where it takes links, if it has said so
-  absl::Time since;            // of the merge
+  bool opened_here = false;   // this server has connected to it
+  std::optional<Sibling> at;  // where it takes links, if it has said so
+  absl::Time since;           // of the merge
 };
 
 // One thing that happened, for a watcher.
@@ -68,7 +68,7 @@ struct ServerEvent {
     kCut,      // a connection ended by the server; detail says why
     kTunnelOpen,
     kTunnelClosed,
-    kSay,  // a message of the server to everyone
+    kSay,        // a message of the server to everyone
     kMerged,     // with another server; detail names it
     kSeparated,  // its link is no more
     kDrain,

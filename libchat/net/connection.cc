@@ -47,10 +47,6 @@ void CountRegistration(Shard& shard, absl::string_view name, RegisterResult resu
   }
 }
 
-SessionLimits ForSession(const Limits& limits) {
-  return {static_cast<size_t>(limits.frame_before_login), static_cast<size_t>(limits.frame)};
-}
-
 std::string ToString(const asio::ip::tcp::endpoint& endpoint) {
   const std::string address = endpoint.address().to_string();
   return endpoint.address().is_v6() ? absl::StrCat("[", address, "]:", endpoint.port())
@@ -68,8 +64,7 @@ Connection::Connection(Shard& shard, SessionId id, asio::ip::tcp::socket socket,
       listener_(listener),
       socket_(std::move(socket)),
       pass_(std::move(pass)),
-      session_(
-          listener.dialect->NewServerSession(listener.options, ForSession(shard.limits()), *this)),
+      session_(listener.dialect->NewServerSession(listener.options, SessionLimitsNow(), *this)),
       rate_(static_cast<double>(shard.limits().messages_per_second),
             static_cast<double>(shard.limits().messages_burst), shard.now()),
       rate_limited_(!pass_.counted_as().empty() &&
@@ -77,6 +72,11 @@ Connection::Connection(Shard& shard, SessionId id, asio::ip::tcp::socket socket,
       since_(absl::Now()) {}
 
 Connection::~Connection() { shard_.AddOwnBytes(-static_cast<int64_t>(out_.own_bytes())); }
+
+SessionLimits Connection::SessionLimitsNow() const {
+  const Limits& limits = shard_.limits();
+  return {static_cast<size_t>(limits.frame_before_login), static_cast<size_t>(limits.frame)};
+}
 
 void Connection::Start() {
   login_by_ = shard_.now() + shard_.limits().login;
@@ -94,7 +94,8 @@ ConnectionInfo Connection::Info() const {
   info.user = user_;
   switch (state_) {
     case State::kOpen:
-      info.state = logged_in_ ? ConnectionInfo::State::kOpen : ConnectionInfo::State::kLogin;
+      info.state = logged_in_ || link_ == Link::kMerged ? ConnectionInfo::State::kOpen
+                                                        : ConnectionInfo::State::kLogin;
       break;
     case State::kHalf:
       info.state = ConnectionInfo::State::kWaitingForPeer;
@@ -193,12 +194,13 @@ void Connection::Process(absl::string_view in) {
       login_by_ = absl::InfiniteFuture();
       return AwaitInput();
     case Next::kClose:
-      shard_.hub().counters().Add(Counter::kCutProtocol);
+      if (link_ != Link::kOpening) shard_.hub().counters().Add(Counter::kCutProtocol);
       return Finish();
   }
 }
 
 void Connection::Throttle() {
+  if (awaits_file_room_) return;  // OnFileRoom goes on
   shard_.hub().counters().Add(Counter::kThrottled);
   throttled_since_ = std::min(throttled_since_, shard_.now());
   if (shard_.now() - throttled_since_ >= kTooFast) {
@@ -284,8 +286,10 @@ void Connection::Flush() {
     if (written == 0) return;
     const size_t own = out_.own_bytes();
     out_.Consume(written);
-    if (own != 0)
+    if (own != out_.own_bytes()) {
       shard_.AddOwnBytes(static_cast<int64_t>(out_.own_bytes()) - static_cast<int64_t>(own));
+      OnOwnBytesWritten(own - out_.own_bytes());
+    }
     bytes_out_ += written;
     shard_.CountBytesOut(written);
     if (written >= budget) return MarkDirty();
@@ -325,6 +329,7 @@ uint64_t Connection::backlog() const {
 // ---- The end ----
 
 void Connection::LeaveHub() {
+  EndLink();
   if (state_ == State::kHalf) shard_.hub().AbandonTicket(id_);
   if (!logged_in_) return;
   logged_in_ = false;
@@ -401,10 +406,11 @@ void Connection::OnTime() {
   if (private_queue_full_) {
     private_queue_full_ = false;
     Flush();
-    if (static_cast<int64_t>(out_.own_bytes()) > shard_.limits().private_queue) {
+    if (OverPrivateQueue()) {
       return CutOff(Farewell::kSlowConsumer, Counter::kCutPrivateQueue);
     }
   }
+  if (file_room_by_ <= now) OnFileRoomTime();
   if (login_by_ <= now) return CutOff(Farewell::kLoginTimeout, Counter::kCutLogin);
   if (resume_at_ <= now && state_ == State::kOpen) {
     resume_at_ = absl::InfiniteFuture();
@@ -416,7 +422,14 @@ void Connection::OnTime() {
 
 void Connection::OnMail(Mail& mail) {
   if (const Event* event = std::get_if<Event>(&mail.what)) {
+    if (const auto* answer = std::get_if<MergeAnswer>(event)) {
+      if (link_ != Link::kAsked) return;  // has ended meanwhile
+      OnMergeDecision(*answer);
+    }
     OnEvent(*event, mail.at);
+    if (const auto* chunk = std::get_if<FileChunk>(event)) OnFileBytesQueued(chunk->content.size());
+  } else if (std::holds_alternative<FileRoom>(mail.what)) {
+    OnFileRoom();
   } else if (const JoinRelay* join = std::get_if<JoinRelay>(&mail.what)) {
     if (state_ == State::kHalf) return Join(*join);
     shard_.SendToRelay(*join, RelayEnd());  // it is about to end for another reason
@@ -470,8 +483,7 @@ void Connection::Send(absl::string_view bytes) {
   out_.Append(bytes, send_at_.value_or(shard_.hub().log(dialect()).head()));
   shard_.AddOwnBytes(static_cast<int64_t>(bytes.size()));
   MarkDirty();
-  if (static_cast<int64_t>(out_.own_bytes()) <= shard_.limits().private_queue) return;
-  if (private_queue_full_) return;
+  if (private_queue_full_ || !OverPrivateQueue()) return;
   private_queue_full_ = true;
   shard_.CallAt(shard_.now(), id_);
 }
@@ -494,7 +506,9 @@ void Connection::Charge() {
   if (rate_limited_) rate_.Charge();
 }
 
-bool Connection::Throttled() const { return rate_limited_ && rate_.Exhausted(shard_.now()); }
+bool Connection::Throttled() const {
+  return awaits_file_room_ || (rate_limited_ && rate_.Exhausted(shard_.now()));
+}
 
 void Connection::Count(Fault fault) {
   shard_.hub().counters().Add(fault);

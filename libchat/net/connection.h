@@ -22,6 +22,7 @@
 #include "libchat/hub/session_id.h"
 #include "libchat/hub/snapshot.h"
 #include "libchat/net/door.h"
+#include "libchat/net/link_dialer.h"
 #include "libchat/net/listener_info.h"
 #include "libchat/net/relay.h"
 #include "libchat/net/token_bucket.h"
@@ -29,6 +30,7 @@
 namespace chat::net {
 
 class Shard;
+enum class LogLevel : uint8_t;
 
 // Thread safety: none; it lives on its shard's thread.
 //
@@ -54,6 +56,9 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
 
   // Begins to read.
   void Start();
+  // Instead, on a connection that this server has opened to `target`, as its dialer's number
+  // `dialed`: asks to merge.
+  void StartLink(const Sibling& target, uint64_t dialed);
   void OnMail(Mail& mail);
   // A time that was asked of the shard (Shard::CallAt) has come, or an earlier one.
   void OnTime();
@@ -85,6 +90,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   Delivery SendPrivate(UserRef to, Text body) override;
   Delivery SendInTalk(TalkNumber talk, UserRef to, Text body) override;
   Delivery CloseTalk(TalkNumber talk, UserRef other) override;
+  Delivery SendFileChunk(const FileChunk& chunk) override;
   void Acknowledge(int64_t number) override;
   Delivery Ask(RequestKind kind, UserRef to, Text reason) override;
   Delivery AnswerRequest(RequestKind kind, UserRef asker, bool accept) override;
@@ -92,6 +98,10 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   std::string PeerAddress() const override;
   TicketResult PresentTicket(int64_t connect_id) override;
   Delivery CloseRelay(int64_t connect_id, UserRef other) override;
+  int32_t ServerId() const override;
+  void AskToMerge(const MergeOffer& offer) override;
+  bool OnMergeAnswer(const MergeAnswer& answer) override;
+  bool Forward(const Event& event) override;
   bool Throttled() const override;
   void Count(Fault fault) override;
 
@@ -102,6 +112,13 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
     kDraining,   // writes what is due, then ends
     kLingering,  // has ended its stream, waits for the client's end
     kGone,
+  };
+
+  enum class Link : uint8_t {
+    kNone,     // no server is at the other end, or not any more
+    kAsked,    // one has asked to merge
+    kOpening,  // this server has
+    kMerged,
   };
 
   // Both wait from the end of the turn on.
@@ -124,6 +141,21 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void OnRegistered(RegisterResult result);
   // Waits for its rate. A client that keeps on is told so by its session.
   void Throttle();
+  SessionLimits SessionLimitsNow() const;
+  // Where this server can be reached, for who is at the other end and those it tells.
+  std::optional<Sibling> Self() const;
+  void OnMergeDecision(const MergeAnswer& answer);
+  void BecomeLink();
+  void EndLink();
+  void LogLink(LogLevel level, absl::string_view what, absl::string_view why) const;
+  // The receiver of a file is slow: nothing is read until it has.
+  void AwaitFileRoom();
+  void OnFileRoom();
+  void OnFileRoomTime();
+  // The hub is told how much of the files that are due to this client is out.
+  void OnFileBytesQueued(size_t bytes);
+  void OnOwnBytesWritten(size_t bytes);
+  bool OverPrivateQueue() const;
   void FlushPublishes();
   void Charge();
   void MarkDirty();
@@ -150,6 +182,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   bool half_closed_ = false;  // by its client, which still gets what was on its way to it
   bool paused_ = false;       // by its session
   uint64_t bytes_out_ = 0;
+  size_t file_bytes_ = 0;  // of files, not written yet
   absl::Time progress_;
 
   const SessionId id_;
@@ -163,10 +196,16 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   mutable TokenBucket rate_;  // refilled when looked at
   bool rate_limited_;
   bool private_queue_full_ = false;
+  bool awaits_file_room_ = false;
+  Link link_ = Link::kNone;
+  LinkEnd link_end_ = LinkEnd::kLost;
+  int32_t server_ = 0;   // that is at the other end, as far as is known
+  uint64_t dialed_ = 0;  // this server has opened it
   absl::Time login_by_ = absl::InfiniteFuture();
   absl::Time resume_at_ = absl::InfiniteFuture();
   absl::Time throttled_since_ = absl::InfiniteFuture();
   absl::Time close_by_ = absl::InfiniteFuture();
+  absl::Time file_room_by_ = absl::InfiniteFuture();
   absl::Time since_;  // wall clock
   uint64_t bytes_in_ = 0;
   int64_t acknowledged_ = 0;

@@ -59,6 +59,14 @@ std::optional<Door::Pass> Door::Admit(const asio::ip::address& address, absl::Ti
   return Pass(this, std::move(counted_as));
 }
 
+Door::Pass Door::AdmitOwn() {
+  Pass pass(this, "");
+  pass.authenticated_ = true;
+  absl::MutexLock lock(&mu_);
+  ++total_;
+  return pass;
+}
+
 void Door::Pass::Authenticated() {
   if (door_ == nullptr || authenticated_) return;
   authenticated_ = true;

@@ -62,6 +62,9 @@ class Door {
   std::optional<Pass> Admit(const asio::ip::address& address, absl::Time now, double chance,
                             Counter* refused);
 
+  // A pass for a connection that this server has opened: counted, but no bound refuses it.
+  Pass AdmitOwn();
+
   void SetLimits(const Limits& limits);
   // Passes that are out.
   int64_t count() const;

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "libchat/net/socket_options.h"
 
 namespace chat::net {
 namespace {
@@ -20,36 +20,6 @@ constexpr absl::Duration kLongestRest = absl::Seconds(1);
 constexpr int kBacklog = 4096;
 // From this share of limits.memory on nobody is let in.
 constexpr double kMemoryFull = 0.95;
-
-void SetOption(int fd, int level, int name, int64_t value) {
-  const int v = static_cast<int>(std::min<int64_t>(value, std::numeric_limits<int>::max()));
-  ::setsockopt(fd, level, name, &v, sizeof(v));
-}
-
-// Accepted sockets inherit these from the listening one, so they cost nothing a connection.
-void SetSocketOptions(int fd, const Limits& limits) {
-  SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (limits.kernel_unsent != kUnlimited) {
-    SetOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, limits.kernel_unsent);
-  }
-  if (limits.keepalive_idle != absl::InfiniteDuration()) {
-    SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, absl::ToInt64Seconds(limits.keepalive_idle));
-    SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, absl::ToInt64Seconds(limits.keepalive_interval));
-    SetOption(fd, IPPROTO_TCP, TCP_KEEPCNT, limits.keepalive_probes);
-  }
-  if (limits.user_timeout != absl::InfiniteDuration()) {
-    SetOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, absl::ToInt64Milliseconds(limits.user_timeout));
-  }
-}
-
-// Clients on this machine have no bottleneck on their way that they would have to be paced for.
-// Where the system's default is bbr, that costs a timer a write; reno is always there. Inherited,
-// too.
-void SetUnpaced(int fd) {
-  constexpr absl::string_view kReno = "reno";
-  ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, kReno.data(), kReno.size());
-}
 
 UniqueFd OpenSpare() { return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 

@@ -13,8 +13,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
+#include "libchat/net/allow_list.h"
 #include "libchat/net/door.h"
+#include "libchat/net/link_dialer.h"
 #include "libchat/net/listener.h"
+#include "libchat/net/mesh_rules.h"
 #include "libchat/net/shard.h"
 
 namespace chat::net {
@@ -38,24 +41,52 @@ uint64_t SecureRandom() {
   return value;
 }
 
+absl::StatusOr<MeshRules> RulesOf(const ServerOptions& options) {
+  if (options.mesh.server_id <= 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("mesh.server_id: ", options.mesh.server_id, " is not positive"));
+  }
+  absl::StatusOr<AllowList> allowed = AllowList::Parse(options.mesh.allow_merge_from);
+  if (!allowed.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("mesh.allow_merge_from: ", allowed.status().message()));
+  }
+  MeshRules rules;
+  rules.allowed = *std::move(allowed);
+  rules.list_self = options.mesh.list_self;
+  rules.listed_port = options.mesh.listed_port;
+  for (size_t i = options.dialects.size(); i-- > 0;) {
+    if (!options.dialects[i]->links()) continue;
+    rules.outgoing.dialect = options.dialects[i];
+    rules.outgoing.dialect_index = i;
+    rules.outgoing.url = absl::StrCat(options.dialects[i]->name(), " (opened here)");
+  }
+  return rules;
+}
+
 class ServerImpl final : public Server {
  public:
-  explicit ServerImpl(ServerOptions options)
+  ServerImpl(ServerOptions options, MeshRules mesh)
       : log_(std::move(options.log)),
         threads_(options.threads != 0
                      ? options.threads
                      : std::clamp(std::thread::hardware_concurrency(), 1u, kMaxShards)),
         door_(options.limits),
         hub_(HubOptions(options)),
-        shared_{hub_, door_, shards_, log_, options.accounts, std::make_shared<WayBack>(shards_)} {
+        mesh_(std::move(mesh)),
+        shared_{hub_, door_, shards_, log_, options.accounts, std::make_shared<WayBack>(shards_),
+                mesh_} {
     for (uint32_t i = 0; i < threads_; ++i) {
       shards_.push_back(std::make_unique<Shard>(i, shared_, options.limits));
     }
+    dialer_ = std::make_unique<LinkDialer>(*shards_[0], shared_);
+    shared_.dialer = dialer_.get();
   }
 
   ~ServerImpl() override {
     shared_.way_back->Close();
     for (auto& shard : shards_) shard->Stop();
+    dialer_.reset();
     listeners_.clear();
     shards_.clear();
   }
@@ -74,6 +105,7 @@ class ServerImpl final : public Server {
       listeners_.push_back(
           std::make_unique<Listener>(*shards_[0], shared_, std::move(listener), index));
       if (absl::Status status = listeners_.back()->Open(limits); !status.ok()) return status;
+      SetWhereLinksCome(listeners_.back()->options());
     }
     for (auto& listener : listeners_) listener->Start();
     for (auto& shard : shards_) shard->Start();
@@ -128,10 +160,19 @@ class ServerImpl final : public Server {
     return absl::NotFoundError(absl::StrCat("no such tunnel: ", id));
   }
 
+  absl::Status Merge(absl::string_view host, uint16_t port) override {
+    absl::Status status;
+    OnAllShards([&](Shard&, size_t i) {
+      if (i == 0) status = dialer_->Merge(host, port);
+    });
+    return status;
+  }
+
   void Drain() override {
     if (draining_.exchange(true)) return;
     OnAllShards([&](Shard&, size_t i) {
       if (i != 0) return;
+      dialer_->Stop();
       for (auto& listener : listeners_) listener->Close();
     });
     // Whoever was let in before that is on the way to a shard, ahead of this.
@@ -156,9 +197,19 @@ class ServerImpl final : public Server {
     hub.shards = threads_;
     hub.limits = options.limits;
     hub.wake = [this](uint32_t shard) { shards_[shard]->Wake(); };
+    hub.server_id = options.mesh.server_id;
+    hub.dial = [this](const Sibling& server) { dialer_->Dial(server); };
     hub.random = SecureRandom;
     hub.now = SteadyNow;
     return hub;
+  }
+
+  // The first listener for links is the one that others are told of.
+  void SetWhereLinksCome(const ListenerOptions& listener) {
+    if (!listener.dialect->links() || mesh_.at.port() != 0) return;
+    asio::error_code bound;  // so it is an address
+    mesh_.at = {asio::ip::make_address(listener.host, bound), listener.port};
+    if (mesh_.listed_port == 0) mesh_.listed_port = listener.port;
   }
 
   // Runs `task` on each shard's thread, and waits for all.
@@ -177,9 +228,11 @@ class ServerImpl final : public Server {
   const uint32_t threads_;
   Door door_;
   Hub hub_;
+  MeshRules mesh_;
   std::vector<std::unique_ptr<Shard>> shards_;
   Shared shared_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<LinkDialer> dialer_;
   std::atomic<bool> draining_ = false;
 };
 
@@ -206,8 +259,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   std::vector<ListenerOptions> listeners = std::move(options.listeners);
   const std::vector<const Dialect*> dialects = options.dialects;
   const Limits limits = options.limits;
+  absl::StatusOr<MeshRules> mesh = RulesOf(options);
+  if (!mesh.ok()) return mesh.status();
   try {
-    auto server = std::make_unique<ServerImpl>(std::move(options));
+    auto server = std::make_unique<ServerImpl>(std::move(options), *std::move(mesh));
     if (absl::Status status = server->Open(std::move(listeners), dialects, limits); !status.ok()) {
       return status;
     }

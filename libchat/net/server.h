@@ -33,6 +33,19 @@ struct ListenerOptions {
 // "chaton://127.0.0.1:7777?long_bytes=8"
 std::string ToUrl(const ListenerOptions& listener);
 
+// How this server merges with others (document 003, section 7).
+struct MeshOptions {
+  // This server's id among them: positive, and nobody else's.
+  int32_t server_id = 1;
+  // Who may ask to merge, and who may be asked: ranges of addresses (see AllowList). Empty: nobody.
+  std::vector<std::string> allow_merge_from;
+  // Whether others are told where this server can be reached: at the address that a link comes to
+  // or from, and the port of the first listener for links, unless `listed_port` says another one
+  // that leads there.
+  bool list_self = true;
+  uint16_t listed_port = 0;
+};
+
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
 
 struct ServerOptions {
@@ -44,6 +57,7 @@ struct ServerOptions {
   // Not owned; outlives the server. Null: there are none, and no client can make one. Its bounds
   // are the caller's to set, as Limits has them.
   Accounts* accounts = nullptr;
+  MeshOptions mesh;
   // Called from any I/O thread; must not block. The line is not escaped yet.
   absl::AnyInvocable<void(LogLevel, absl::string_view line) const> log;
 };
@@ -81,6 +95,13 @@ class Server {
   virtual absl::Status Kick(absl::string_view user) = 0;
   // NotFound if there is no such tunnel.
   virtual absl::Status CloseTunnel(uint64_t id) = 0;
+
+  // Merges with the server that takes links at `host` (an IPv4 address or a name) and `port`: goes
+  // on trying for ten minutes, and once merged, whenever the link breaks. Returns at once; how it
+  // goes is logged and seen in hub().Servers().
+  // InvalidArgument, PermissionDenied (it is not in mesh.allow_merge_from), AlreadyExists (they
+  // are merged), ResourceExhausted (limits.merge_targets) or FailedPrecondition.
+  virtual absl::Status Merge(absl::string_view host, uint16_t port) = 0;
 
   // Stops accepting, tells clients, flushes and closes what is idle; relays go on for a while
   // (limits.drain, limits.drain_relays). Returns at once; calling it again changes nothing.

@@ -106,10 +106,13 @@ void Shard::Turn() {
 
 // ---- Connections ----
 
-void Shard::Adopt(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& listener,
-                  Door::Pass pass) {
+Connection* Shard::NewConnection(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& listener,
+                                 Door::Pass pass) {
   asio::ip::tcp::socket socket = MakeSocket(context_, protocol, std::move(fd));
-  if (!socket.is_open()) return shared_.hub.counters().Add(Counter::kAcceptNoDescriptors);
+  if (!socket.is_open()) {
+    shared_.hub.counters().Add(Counter::kAcceptNoDescriptors);
+    return nullptr;
+  }
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<uint32_t>(slots_.size()));
     slots_.emplace_back();
@@ -123,7 +126,20 @@ void Shard::Adopt(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& liste
   if (id.generation == 0) id.generation = ++slots_[slot].generation;
   slots_[slot].connection =
       std::make_shared<Connection>(*this, id, std::move(socket), listener, std::move(pass));
-  slots_[slot].connection->Start();
+  return slots_[slot].connection.get();
+}
+
+void Shard::Adopt(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& listener,
+                  Door::Pass pass) {
+  Connection* connection = NewConnection(std::move(fd), protocol, listener, std::move(pass));
+  if (connection != nullptr) connection->Start();
+}
+
+void Shard::AdoptLink(UniqueFd fd, const Sibling& target, uint64_t dialed) {
+  Connection* connection =
+      NewConnection(std::move(fd), asio::ip::tcp::v4(), mesh().outgoing, shared_.door.AdmitOwn());
+  if (connection == nullptr) return dialer().OnEnded(dialed, LinkEnd::kLost);
+  connection->StartLink(target, dialed);
 }
 
 void Shard::Refuse(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& listener) {

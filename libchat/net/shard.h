@@ -30,7 +30,9 @@
 #include "libchat/hub/session_id.h"
 #include "libchat/net/connection.h"
 #include "libchat/net/door.h"
+#include "libchat/net/link_dialer.h"
 #include "libchat/net/listener_info.h"
+#include "libchat/net/mesh_rules.h"
 #include "libchat/net/relay.h"
 #include "libchat/net/server.h"
 #include "libchat/net/unique_fd.h"
@@ -66,6 +68,8 @@ struct Shared {
   const absl::AnyInvocable<void(LogLevel, absl::string_view) const>& log;
   Accounts* accounts;  // may be null
   std::shared_ptr<WayBack> way_back;
+  const MeshRules& mesh;
+  LinkDialer* dialer = nullptr;
   std::atomic<int64_t> own_bytes = 0;  // that wait in outboxes, behind no log
 };
 
@@ -95,6 +99,8 @@ class Shard {
   asio::io_context& context() { return context_; }
   Hub& hub() { return shared_.hub; }
   Accounts* accounts() { return shared_.accounts; }
+  const MeshRules& mesh() const { return shared_.mesh; }
+  LinkDialer& dialer() { return *shared_.dialer; }
   const std::shared_ptr<WayBack>& way_back() { return shared_.way_back; }
   const Limits& limits() const { return limits_; }
   PipePool& pipes() { return pipes_; }
@@ -110,6 +116,8 @@ class Shard {
   void SetLimits(const Limits& limits) { limits_ = limits; }
   // Takes over an accepted connection.
   void Adopt(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& listener, Door::Pass pass);
+  // Takes over a connection that the dialer has opened to `target`, as its number `dialed`.
+  void AdoptLink(UniqueFd fd, const Sibling& target, uint64_t dialed);
   // Says the dialect's last words to a connection that may not come in.
   void Refuse(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& listener);
   // All clients are told, and their connections end (limits.drain).
@@ -155,6 +163,9 @@ class Shard {
     bool closed = false;  // by EndRelay meanwhile
   };
 
+  // The connection has a slot, and has not begun. Null if the kernel cannot watch one more.
+  Connection* NewConnection(UniqueFd fd, asio::ip::tcp protocol, const ListenerInfo& listener,
+                            Door::Pass pass);
   void Run();
   void Turn();
   void DeliverMail();

@@ -59,6 +59,8 @@ TestClient::TestClient(uint16_t port, const char* from, int receive_buffer) : Te
   EXPECT_TRUE(Connect(port)) << std::strerror(errno);
 }
 
+TestClient TestClient::Of(int fd) { return TestClient(Owned{fd}); }
+
 bool TestClient::Connect(uint16_t port) {
   const sockaddr_in server = AddressOf("127.0.0.1", port);
   return ::connect(fd_, reinterpret_cast<const sockaddr*>(&server), sizeof(server)) == 0;
@@ -142,6 +144,27 @@ StreamEnd TestClient::AwaitEnd() {
   StreamEnd end = StreamEnd::kNone;
   while ((end = Fill()) == StreamEnd::kNone) unread_.clear();
   return end;
+}
+
+TestListener::TestListener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in own = AddressOf("127.0.0.1", 0);
+  socklen_t size = sizeof(own);
+  sockaddr* const address = reinterpret_cast<sockaddr*>(&own);
+  EXPECT_EQ(::bind(fd_, address, size), 0) << std::strerror(errno);
+  EXPECT_EQ(::listen(fd_, 16), 0) << std::strerror(errno);
+  EXPECT_EQ(::getsockname(fd_, address, &size), 0) << std::strerror(errno);
+  port_ = ntohs(own.sin_port);
+}
+
+TestListener::~TestListener() { ::close(fd_); }
+
+TestClient TestListener::Accept() {
+  pollfd readable = {.fd = fd_, .events = POLLIN, .revents = 0};
+  if (::poll(&readable, 1, kHangGuardSeconds * 1000) <= 0) {
+    ADD_FAILURE() << "nobody connects";
+    return TestClient();
+  }
+  return TestClient::Of(::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
 }
 
 }  // namespace chat::net

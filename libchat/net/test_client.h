@@ -42,6 +42,8 @@ class TestClient {
     std::swap(unread_, other.unread_);
     return *this;
   }
+  // The other end of one that was accepted: takes `fd`.
+  static TestClient Of(int fd);
   ~TestClient() { Close(); }
 
   int fd() const { return fd_; }
@@ -71,11 +73,33 @@ class TestClient {
   bool Readable() const;
 
  private:
+  struct Owned {
+    int fd;
+  };
+  explicit TestClient(Owned owned) : fd_(owned.fd) {}
+
   // Receives a piece into unread_.
   StreamEnd Fill();
 
   int fd_ = -1;
   std::string unread_;
+};
+
+// Listens on a port of 127.0.0.1, in the place of a server.
+class TestListener {
+ public:
+  TestListener();
+  ~TestListener();
+  TestListener(const TestListener&) = delete;
+  TestListener& operator=(const TestListener&) = delete;
+
+  uint16_t port() const { return port_; }
+  // The next one that connects.
+  TestClient Accept();
+
+ private:
+  int fd_ = -1;
+  uint16_t port_ = 0;
 };
 
 }  // namespace chat::net

@@ -20,6 +20,8 @@ namespace {
 // Any odd number: ids are then spread, and differ.
 constexpr uint64_t kRandomStep = 0x9E3779B97F4A7C15;
 
+constexpr Sibling kSelf = {.id = 1000, .ipv4 = 0x7F000001, .port = 7773};
+
 SessionLimits SessionLimitsOf(const Limits& limits) {
   return {.frame_before_login = static_cast<size_t>(limits.frame_before_login),
           .frame = static_cast<size_t>(limits.frame)};
@@ -80,6 +82,7 @@ class HubWorld::Connection final : public SessionHost {
     send_at_ = at;
     const Next next = session_->OnEvent(event);
     send_at_.reset();
+    if (const auto* chunk = std::get_if<FileChunk>(&event)) file_bytes_ += chunk->content.size();
     if (next == Next::kClose || (next == Next::kMore && feeder_.Resume() == Next::kClose)) Close();
   }
 
@@ -89,6 +92,12 @@ class HubWorld::Connection final : public SessionHost {
     const Event answer = *std::exchange(answer_, std::nullopt);
     OnEvent(answer, hub_.log(dialect_index_).head());
     return true;
+  }
+
+  // The receiver of its file has read.
+  void OnFileRoom() {
+    awaits_file_room_ = false;
+    if (end_ == End::kOpen && feeder_.Feed("") == Next::kClose) Close();
   }
 
   void Cut(Farewell reason) {
@@ -111,8 +120,8 @@ class HubWorld::Connection final : public SessionHost {
     EndWith(End::kClosed);
   }
 
-  // Writes what is due.
-  void Flush() {
+  // Writes what is due. True if files were: their senders may go on.
+  bool Flush() {
     iovec pieces[16];
     const uint64_t head = hub_.log(dialect_index_).head();
     while (const size_t count = out_.Gather(head, size_t{1} << 20, absl::MakeSpan(pieces))) {
@@ -123,6 +132,9 @@ class HubWorld::Connection final : public SessionHost {
       }
       out_.Consume(written);
     }
+    if (file_bytes_ == 0) return false;
+    hub_.FileBytesOut(id_, std::exchange(file_bytes_, 0));
+    return true;
   }
 
   // ---- SessionHost ----
@@ -164,6 +176,9 @@ class HubWorld::Connection final : public SessionHost {
   Delivery CloseTalk(TalkNumber talk, UserRef other) override {
     return hub_.CloseTalk(id_, talk, other);
   }
+  Delivery SendFileChunk(const FileChunk& chunk) override {
+    return hub_.SendFileChunk(id_, chunk, &awaits_file_room_);
+  }
   void Acknowledge(int64_t) override {}
   Delivery AcceptDirect(UserRef asker, const DirectAddress& at) override {
     return hub_.AcceptDirect(id_, asker, at);
@@ -181,7 +196,13 @@ class HubWorld::Connection final : public SessionHost {
   Delivery CloseRelay(int64_t connect_id, UserRef other) override {
     return hub_.CloseRelay(id_, connect_id, other);
   }
-  bool Throttled() const override { return false; }
+  int32_t ServerId() const override { return kSelf.id; }
+  void AskToMerge(const MergeOffer& offer) override { hub_.AskToMerge(id_, offer, kSelf); }
+  bool OnMergeAnswer(const MergeAnswer& answer) override {
+    return hub_.OnMergeAnswer(id_, answer, kSelf) == Hub::LinkResult::kMerged;
+  }
+  bool Forward(const Event& event) override { return hub_.Forward(id_, event, &awaits_file_room_); }
+  bool Throttled() const override { return awaits_file_room_; }
   void Count(Fault fault) override { hub_.counters().Add(fault); }
 
  private:
@@ -204,6 +225,7 @@ class HubWorld::Connection final : public SessionHost {
   void LeaveHub() {
     if (peer_ != nullptr) return;  // a relay lives on by itself
     hub_.AbandonTicket(id_);
+    hub_.LinkEnded(id_);
     const std::optional<uint64_t> end = hub_.Logout(id_);
     if (out_.following()) out_.Unfollow(end.value_or(hub_.log(dialect_index_).head()));
   }
@@ -220,6 +242,8 @@ class HubWorld::Connection final : public SessionHost {
   std::optional<Event> answer_;  // to what a paused session waits for
   Connection* peer_ = nullptr;   // the other half of the relay
   std::string received_;
+  int64_t file_bytes_ = 0;  // that are due
+  bool awaits_file_room_ = false;
   bool input_ended_ = false;
   End end_ = End::kOpen;
 };
@@ -236,6 +260,7 @@ HubWorld::HubWorld(std::vector<const Dialect*> dialects, Limits limits)
   options.dialects = dialects_;
   options.limits = limits;
   options.wake = [](uint32_t) {};
+  options.server_id = kSelf.id;
   options.random = [this] { return random_ += kRandomStep; };
   options.now = [this] { return now_; };
   hub_ = std::make_unique<Hub>(std::move(options));
@@ -298,7 +323,7 @@ bool HubWorld::Receive(const std::string& client, std::string* bytes, End* end) 
 
 void HubWorld::Settle() {
   std::vector<Mail> mail;
-  while (hub_->TakeMail(0, mail), !mail.empty() || AnswerPaused()) {
+  while (hub_->TakeMail(0, mail), !mail.empty() || AnswerPaused() || FlushAll()) {
     for (const Mail& one : std::exchange(mail, {})) {
       if (const EndRelay* end = std::get_if<EndRelay>(&one.what)) {
         relays_[end->tunnel].close_at = now_ + end->grace;
@@ -311,10 +336,11 @@ void HubWorld::Settle() {
         Join(to, *join);
       } else if (const Cut* cut = std::get_if<Cut>(&one.what)) {
         to.Cut(cut->reason);
+      } else {
+        to.OnFileRoom();
       }
     }
   }
-  for (auto& [name, connection] : connections_) connection->Flush();
   for (auto it = relays_.begin(); it != relays_.end();) {
     const Relay& relay = it->second;
     const bool over =
@@ -322,6 +348,12 @@ void HubWorld::Settle() {
     if (over) hub_->RelayEnded(it->first, "both sides have ended");
     over ? relays_.erase(it++) : ++it;
   }
+}
+
+bool HubWorld::FlushAll() {
+  bool files = false;
+  for (auto& [name, connection] : connections_) files |= connection->Flush();
+  return files;
 }
 
 bool HubWorld::AnswerPaused() {

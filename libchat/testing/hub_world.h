@@ -16,7 +16,8 @@
 
 namespace chat::testing {
 
-// Plays the part of net: one shard, whose connections take everything at once.
+// Plays the part of net: one shard, whose connections take everything at once. It is server 1000,
+// takes links at 127.0.0.1:7773 from everybody, and opens none.
 class HubWorld final : public World {
  public:
   explicit HubWorld(std::vector<const Dialect*> dialects, Limits limits = {});
@@ -42,6 +43,7 @@ class HubWorld final : public World {
   // Delivers the hub's mail and what paused sessions wait for, until there is nothing.
   void Settle();
   bool AnswerPaused();
+  bool FlushAll();
   void Join(Connection& connection, const JoinRelay& join);
 
   const std::vector<const Dialect*> dialects_;

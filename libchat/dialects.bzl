@@ -13,4 +13,5 @@ DIALECTS = [
     "chatos",
     "chaton",
     "chathack",
+    "crp",
 ]

@@ -334,9 +334,10 @@ asio::awaitable<absl::Status> Sender::Agree(RequestKind kind, const std::string&
 asio::awaitable<absl::Status> Sender::ConnectTo(const std::string& to) {
   const std::optional<DirectAddress> at = agreements_.TakeAddress(to);
   if (!at.has_value()) co_return absl::UnavailableError("the connection has ended");
+  // Named: GCC 12 destroys a braced argument of a coroutine twice.
+  client::DirectParties parties{options_.account.url.dialect, name_, to};
   absl::StatusOr<std::unique_ptr<client::DirectConnection>> connection =
-      co_await client::ConnectDirect(io_.get_executor(), {options_.account.url.dialect, name_, to},
-                                     *at);
+      co_await client::ConnectDirect(io_.get_executor(), std::move(parties), *at);
   if (!connection.ok()) co_return About(to, connection.status());
   direct_[to] = *std::move(connection);
   co_return absl::OkStatus();

@@ -67,12 +67,6 @@ bool TestUser::LogInWithPassword(absl::string_view name, absl::string_view passw
   return false;
 }
 
-void TestUser::LogIn(absl::string_view name, absl::string_view password) {
-  const absl::Status status = session_->LoginWithPassword(name, password);
-  EXPECT_TRUE(status.ok()) << status;
-  Await<LoggedIn>();
-}
-
 void TestUser::AwaitClosed() {
   while (ReadMore()) {
   }

@@ -34,6 +34,8 @@ class TestUser : private ClientHost {
   // The same, to an account. False if the server refuses.
   bool LogInWithPassword(absl::string_view name, absl::string_view password);
 
+  const Dialect& dialect() const { return *dialect_; }
+
   // To speak with; what is sent goes out at once.
   ClientSession& session() { return *session_; }
 

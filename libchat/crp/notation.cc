@@ -1,11 +1,11 @@
 #include "libchat/crp/notation.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <list>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"

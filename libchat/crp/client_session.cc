@@ -1,6 +1,5 @@
 #include "libchat/crp/client_session.h"
 
-
 #include "absl/strings/str_cat.h"
 #include "libchat/dialect/limits.h"
 

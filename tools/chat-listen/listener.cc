@@ -146,6 +146,12 @@ void Listener::OnAsked(const Asked& asked, client::Client& client, const std::st
     status = absl::PermissionDeniedError("not among those whom --allow names");
   } else if (asked.kind == RequestKind::kTalk) {
     status = client.session().Answer(RequestKind::kTalk, asked.from, /*accept=*/true);
+    // What somebody has said who cannot ask comes as the reason, and not again.
+    if (status.ok() && !asked.reason.empty()) {
+      printer_.AddMessage(Received{true, asked.from, User(self), asked.reason});
+    }
+  } else if (options_.account.url.tls) {
+    status = absl::UnimplementedError("a direct connection does not go over TLS");
   } else {
     status = desk_.Accept(client, self, asked.from);
   }

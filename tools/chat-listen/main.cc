@@ -112,6 +112,9 @@ absl::Status Complete(const Settings& settings, Flags* flags) {
   if (!listen.inbox.directory.empty() && listen.allowed.empty()) {
     return absl::InvalidArgumentError("--accept-files needs --allow USER[,USER], or --allow '*'");
   }
+  if (!listen.inbox.directory.empty() && account->url.tls) {
+    return absl::InvalidArgumentError("--accept-files: direct connections do not go over TLS");
+  }
   if (listen.print.only_private.has_value() && !dialect.client_traits().tells_private) {
     return absl::InvalidArgumentError(
         absl::StrCat("--only: ", dialect.name(), " does not say which messages are private"));

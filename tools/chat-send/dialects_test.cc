@@ -577,6 +577,20 @@ TEST_P(FilesTest, SaysWhyThereIsNothingToSend) {
   EXPECT_EQ(fails(directory_.Write(".hidden", "")), 65);
 }
 
+// Who asks for TLS does not want a word to go without.
+TEST_P(FilesTest, NothingGoesAroundTls) {
+  const std::string tls = absl::StrCat(dialect_.name(), "+tls://127.0.0.1:1");
+  const std::string file = directory_.Write("file", "content");
+  for (const Result& result :
+       {Send("alice", {"-s", tls, "-t", "bobby", "hello"}),
+        Send("alice", {"-s", tls, "-t", "bobby", "--file", file}),
+        RunProcess(Tool("chat-listen", "bobby",
+                        {"-s", tls, "--accept-files", inbox_, "--allow=alice"}))}) {
+    EXPECT_EQ(result.exit_code, 64);
+    EXPECT_THAT(result.err, HasSubstr("not go over TLS"));
+  }
+}
+
 TEST_P(FilesTest, SaysWhyItTakesNothing) {
   const auto takes = [&](std::vector<std::string> arguments) {
     return RunProcess(Tool("chat-listen", "bobby", std::move(arguments))).exit_code;

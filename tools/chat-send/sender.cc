@@ -325,6 +325,9 @@ asio::awaitable<absl::Status> Sender::Reach(std::optional<RequestKind> kind,
 }
 
 asio::awaitable<absl::Status> Sender::Agree(RequestKind kind, const std::string& to) {
+  if (kind == RequestKind::kDirect && options_.account.url.tls) {
+    co_return absl::UnimplementedError("a direct connection does not go over TLS");
+  }
   diagnostics_.Detail(absl::StrCat("asking ", to));
   const absl::Status status = co_await agreements_.Ask(kind, to, options_.answer_timeout);
   if (!status.ok() || kind != RequestKind::kDirect) co_return status;

@@ -12,5 +12,7 @@ dialect are generated from it or run over it. A new dialect is its name here and
 DIALECTS = [
     "chatos",
     "chaton",
+    "chathack",
     "cfp",
+    "crp",
 ]

@@ -49,6 +49,7 @@ absl::StatusOr<std::unique_ptr<Accounts>> Accounts::Open(AccountOptions options)
 
 Accounts::Accounts(AccountOptions options, Database database)
     : options_(std::move(options)),
+      nobodys_hash_(Hasher::NobodysHash()),
       database_(std::move(database)),
       most_names_(options_.bounds.accounts),
       login_bounds_(options_.bounds.logins),
@@ -58,12 +59,6 @@ Accounts::Accounts(AccountOptions options, Database database)
 Accounts::~Accounts() = default;
 
 absl::Status Accounts::Load() {
-  char random[32];
-  randombytes_buf(random, sizeof(random));
-  absl::StatusOr<std::string> hash = HashOf(*Password::From({random, sizeof(random)}));
-  if (!hash.ok()) return hash.status();
-  nobodys_hash_ = *std::move(hash);
-
   absl::flat_hash_set<std::string> names;
   const auto add = [&](const Database::Row& row) { names.emplace(row.Text(0)); };
   {

@@ -150,7 +150,7 @@ class Accounts {
   CheckResult BeginAttempt(const std::string& address) ABSL_LOCKS_EXCLUDED(attempts_mu_);
 
   const AccountOptions options_;
-  std::string nobodys_hash_;  // is verified in the place of one that is not there
+  const std::string nobodys_hash_;  // is verified in the place of one that is not there
 
   absl::Mutex operators_mu_;  // one operator hashes at a time
 

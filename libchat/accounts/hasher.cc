@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
@@ -38,6 +39,13 @@ bool FromBase64(absl::string_view text, std::array<unsigned char, size>& bytes) 
   return sodium_base642bin(bytes.data(), size, text.data(), text.size(), nullptr, &decoded, nullptr,
                            sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0 &&
          decoded == size;
+}
+
+template <size_t size>
+std::string ToBase64(const std::array<unsigned char, size>& bytes) {
+  constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL_NO_PADDING;
+  char text[sodium_base64_ENCODED_LEN(size, kVariant)];
+  return sodium_bin2base64(text, sizeof(text), bytes.data(), size, kVariant);
 }
 
 // $argon2id$v=19$m=65536,t=2,p=1$salt$key
@@ -116,6 +124,16 @@ std::optional<std::string> Hasher::Hash(const Password& password) {
                             crypto_pwhash_MEMLIMIT_INTERACTIVE, crypto_pwhash_ALG_ARGON2ID13);
   if (failed != 0) return std::nullopt;
   return std::string(hash);
+}
+
+std::string Hasher::NobodysHash() {
+  Salt salt;
+  Key key;
+  randombytes_buf(salt.data(), salt.size());
+  randombytes_buf(key.data(), key.size());
+  return absl::StrCat("$argon2id$v=19$m=", crypto_pwhash_MEMLIMIT_INTERACTIVE / kKiB,
+                      ",t=", crypto_pwhash_OPSLIMIT_INTERACTIVE, ",p=1$", ToBase64(salt), "$",
+                      ToBase64(key));
 }
 
 // Not crypto_pwhash_str_verify: where memory is refused it says what it says of a wrong password.

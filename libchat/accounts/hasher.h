@@ -46,6 +46,9 @@ class Hasher {
   // A salted hash in text form, which says how it was made. Nothing if memory is refused.
   std::optional<std::string> Hash(const Password& password);
 
+  // One that costs as much to verify and was made of nothing, with nothing computed.
+  static std::string NobodysHash();
+
   enum class Match : uint8_t {
     kYes,
     kNo,

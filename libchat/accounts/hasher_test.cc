@@ -57,6 +57,17 @@ TEST(HasherTest, MakesHashesAsLibsodiumDoes) {
   EXPECT_EQ(crypto_pwhash_str_verify(hash->c_str(), "swordfish", 9), 0);
 }
 
+TEST(HasherTest, NobodysHashIsVerifiedAsAnyOther) {
+  Hasher hasher(1, 1);
+  const std::string nobodys = Hasher::NobodysHash();
+  const std::string somebodys = *hasher.Hash(Pass("swordfish"));
+  EXPECT_EQ(nobodys.size(), somebodys.size());
+  EXPECT_EQ(nobodys.substr(0, 31), somebodys.substr(0, 31));
+  EXPECT_EQ(hasher.Verify(nobodys, Pass("swordfish")), Match::kNo);
+  EXPECT_EQ(hasher.computations(), 2u);
+  EXPECT_NE(nobodys, Hasher::NobodysHash());
+}
+
 TEST(HasherTest, SaltsEachHash) {
   Hasher hasher(1, 1);
   EXPECT_NE(hasher.Hash(Pass("swordfish")), hasher.Hash(Pass("swordfish")));

@@ -41,6 +41,7 @@ class ChatOs final : public Dialect {
             .public_room = true,
             .public_confirmation = Confirmation::kAck,
             .private_confirmation = Confirmation::kAck,
+            .tells_private = false,
             .ascii_only = true,
             .private_way = PrivateWay::kTalk,
             .passwords = Passwords::kNever};

@@ -51,6 +51,7 @@ TEST(ChatOsTest, KnowsWhatItsClientsCanDo) {
   EXPECT_TRUE(traits.public_room);
   EXPECT_EQ(traits.public_confirmation, Confirmation::kAck);
   EXPECT_EQ(traits.private_confirmation, Confirmation::kAck);
+  EXPECT_FALSE(traits.tells_private);
   EXPECT_FALSE(traits.relays);
   EXPECT_TRUE(traits.ascii_only);
   EXPECT_EQ(traits.private_way, PrivateWay::kTalk);

@@ -1,5 +1,6 @@
 #include "libchat/client/client.h"
 
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -110,7 +111,10 @@ class Client::Connection final : public ClientHost,
   class Deadline {
    public:
     explicit Deadline(Connection& connection);
-    ~Deadline() { connection_.deadline_.cancel(); }
+    ~Deadline() {
+      ++connection_.deadlines_over_;
+      connection_.deadline_.cancel();
+    }
 
    private:
     Connection& connection_;
@@ -122,6 +126,7 @@ class Client::Connection final : public ClientHost,
   tcp::socket socket_;
   std::unique_ptr<Tls> tls_;  // null without TLS
   asio::steady_timer deadline_;
+  uint64_t deadlines_over_ = 0;
   bool timed_out_ = false;
   bool closed_ = false;
 
@@ -146,9 +151,11 @@ Client::Connection::Deadline::Deadline(Connection& connection) : connection_(con
   connection.timed_out_ = false;
   connection.deadline_.expires_after(
       absl::ToChronoNanoseconds(connection.options_.connect_timeout));
-  connection.deadline_.async_wait([weak = connection.weak_from_this()](asio::error_code error) {
+  connection.deadline_.async_wait([weak = connection.weak_from_this(),
+                                   over = connection.deadlines_over_](asio::error_code error) {
     const std::shared_ptr<Connection> self = weak.lock();
-    if (error || self == nullptr) return;
+    // A timer that has fired cannot be cancelled any more, its deadline can be over all the same.
+    if (error || self == nullptr || self->deadlines_over_ != over) return;
     self->timed_out_ = true;
     self->Close();
   });

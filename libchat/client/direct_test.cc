@@ -2,6 +2,8 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,7 +21,9 @@
 #include "absl/strings/str_cat.h"
 #include "asio/co_spawn.hpp"
 #include "asio/io_context.hpp"
+#include "asio/posix/stream_descriptor.hpp"
 #include "asio/post.hpp"
+#include "asio/use_awaitable.hpp"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "libchat/client/client.h"
@@ -70,7 +74,7 @@ class Running {
   std::shared_ptr<std::optional<T>> result_ = std::make_shared<std::optional<T>>();
 };
 
-// A blocking connection to `at`, for strangers.
+// A blocking connection to `at`, for strangers. A read from it gives up after a while.
 Fd Call(const DirectAddress& at) {
   Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
@@ -78,6 +82,8 @@ Fd Call(const DirectAddress& at) {
   address.sin_port = htons(at.port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  const timeval guard{20, 0};
+  EXPECT_EQ(::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &guard, sizeof(guard)), 0);
   return fd;
 }
 
@@ -90,6 +96,13 @@ bool WasTurnedAway(const Fd& fd) {
   char byte;
   const ssize_t n = ::read(fd.get(), &byte, 1);
   return n == 0 || (n < 0 && errno == ECONNRESET);
+}
+
+// Waits until there is something to read, or the end.
+asio::awaitable<bool> Readable(asio::io_context& io, int fd) {
+  asio::posix::stream_descriptor descriptor(io, ::dup(fd));
+  co_await descriptor.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+  co_return true;
 }
 
 class DirectTest : public ::testing::Test {
@@ -444,13 +457,17 @@ TEST_F(DirectTest, TurnsStrangersAwayAndWaitsOn) {
   const Fd gone = Call(at);
   ::shutdown(gone.get(), SHUT_WR);
 
+  for (const Fd* stranger : {&wrong_id, &wrong_login, &garbage, &endless, &gone}) {
+    Await(io_, Readable(io_, stranger->get()));
+    EXPECT_TRUE(WasTurnedAway(*stranger));
+  }
+  EXPECT_FALSE(accepting.done());
+
   auto ann = Await(io_, Connect(at));
   ASSERT_TRUE(ann.ok()) << ann.status();
   const auto bob = accepting.Join();
   ASSERT_TRUE(bob.ok()) << bob.status();
-  for (const Fd* stranger : {&silent, &wrong_id, &wrong_login, &garbage, &endless, &gone}) {
-    EXPECT_TRUE(WasTurnedAway(*stranger));
-  }
+  EXPECT_TRUE(WasTurnedAway(silent));
   // And it is ann who was let in.
   ASSERT_EQ((*ann)->SendMessage(*Text::From("it is me")), absl::OkStatus());
   EXPECT_THAT(*Await(io_, (*bob)->Receive()), ElementsAre(DirectEvent(DirectMessage{"it is me"})));
@@ -465,7 +482,7 @@ TEST_F(DirectTest, ASilentCrowdIsInNobodysWay) {
     io_.poll();
   }
   // No more than sixteen are listened to.
-  for (int i = 0; i < 100 - 16; ++i) EXPECT_TRUE(WasTurnedAway(crowd[i])) << i;
+  for (int i = 0; i < 100 - 16; ++i) ASSERT_TRUE(WasTurnedAway(crowd[i])) << i;
   const auto ann = Await(io_, Connect(listener_->address()));
   ASSERT_TRUE(ann.ok()) << ann.status();
   EXPECT_TRUE(accepting.Join().ok());
@@ -546,6 +563,17 @@ TEST_F(DirectTest, SixteenBytesMayMeanFour) {
   EXPECT_TRUE(accepting.Join().ok());
 }
 
+TEST_F(DirectTest, WorksOverIPv6) {
+  auto listener = DirectListener::Open(io_.get_executor(), asio::ip::make_address("::1"));
+  if (!listener.ok()) GTEST_SKIP() << "there is no IPv6 here: " << listener.status();
+  listener_ = *std::move(listener);
+  EXPECT_EQ(listener_->address().address, InNetworkOrder("::1"));
+  Running<absl::StatusOr<Connection>> accepting(io_, Accept());
+  const auto ann = Await(io_, Connect(listener_->address()));
+  EXPECT_TRUE(ann.ok()) << ann.status();
+  EXPECT_TRUE(accepting.Join().ok());
+}
+
 TEST_F(DirectTest, SaysThatNobodyIsThere) {
   Listen();
   const DirectAddress at = listener_->address();
@@ -583,6 +611,30 @@ TEST_F(DirectTest, OnlyCloseIsAnOrderlyEnd) {
   Meet();
   bob_.reset();
   EXPECT_EQ(Await(io_, ann_->Receive()).status().code(), absl::StatusCode::kAborted);
+}
+
+// The kernel closes what a process leaves behind; that must not look like a confirmation.
+TEST_F(DirectTest, TheEndOfAProcessIsNoOrderlyEnd) {
+  Listen();
+  ::chat::testing::SocketPair heard = ::chat::testing::PipePair();
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    asio::io_context io;
+    const auto ann = Await(
+        io, ConnectDirect(io.get_executor(), {&ToyDirect(), "ann", "bob"}, listener_->address()));
+    if (ann.ok() && (*ann)->SendMessage(*Text::From("hello")).ok()) io.poll();
+    char byte;
+    ::_exit(::read(heard.second.get(), &byte, 1) == 1 ? 0 : 1);
+  }
+  const auto bob = Await(io_, Accept());
+  ASSERT_TRUE(bob.ok()) << bob.status();
+  EXPECT_THAT(*Await(io_, (*bob)->Receive()), ElementsAre(DirectEvent(DirectMessage{"hello"})));
+  ASSERT_EQ(::write(heard.first.get(), "x", 1), 1);
+  EXPECT_EQ(Await(io_, (*bob)->Receive()).status().code(), absl::StatusCode::kAborted);
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(DirectTest, AWrongIdIsSeenByWhoConnects) {

@@ -198,6 +198,18 @@ TEST_F(FileReceiverTest, SaysWhatIsWrongWithTheDirectory) {
   EXPECT_EQ((*gone)->Begin("a").status().code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(FileReceiverTest, ADirectoryThatIsReadOnlyIsSaidToBeThat) {
+  const auto receiver = Receiver();
+  std::filesystem::permissions(dir_.path(), std::filesystem::perms(0555));
+  {
+    const WithoutPrivileges nobody;
+    EXPECT_EQ(FileReceiver::Open(dir_.path()).status().code(), absl::StatusCode::kPermissionDenied);
+    EXPECT_EQ(receiver->Begin("a").status().code(), absl::StatusCode::kPermissionDenied);
+  }
+  std::filesystem::permissions(dir_.path(), std::filesystem::perms(0700));
+  EXPECT_THAT(dir_.Names(), IsEmpty());
+}
+
 // The kernel ends a file at this size: a disk that is full, after a part of a piece was written.
 TEST_F(FileReceiverTest, ADiskThatIsFullIsSaidAndNothingStays) {
   std::signal(SIGXFSZ, SIG_IGN);

@@ -51,7 +51,7 @@ struct Notice {
 };
 // A message from somebody. The user's own public messages come too, where the dialect echoes them.
 struct Received {
-  bool is_private = false;
+  bool is_private = false;  // see ClientTraits::tells_private
   User from;
   User to;           // the user itself, for a private message
   std::string body;  // as it came: a server may be wrong about UTF-8
@@ -178,7 +178,8 @@ struct ClientTraits {
   bool public_room = false;
   Confirmation public_confirmation = Confirmation::kNone;
   Confirmation private_confirmation = Confirmation::kNone;
-  bool relays = false;  // private connections through the server
+  bool tells_private = true;  // Received::is_private is known; else it is false
+  bool relays = false;        // private connections through the server
   bool ascii_only = false;
   PrivateWay private_way = PrivateWay::kServer;
   FileWay file_way = FileWay::kNone;

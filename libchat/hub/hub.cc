@@ -342,7 +342,7 @@ Delivery Hub::AnswerRequest(SessionId session, RequestKind kind, UserRef asker, 
     PostAnswer(section, *request, Verdict::kRefused);
     DropHeld(section, *request);
   } else if (kind == RequestKind::kTalk) {
-    OpenTalk(section, *request, true, random);
+    if (!OpenTalk(section, *request, true, random)) return Delivery::kNotPossible;
   } else if (kind != RequestKind::kRelay || !OpenRelay(section, *request, random)) {
     PostAnswer(section, *request, Verdict::kFailed);
   }
@@ -365,7 +365,7 @@ Delivery Hub::AcceptDirect(SessionId session, UserRef asker, const DirectAddress
   return Delivery::kSent;
 }
 
-void Hub::OpenTalk(Section& section, const RequestTable::Entry& request, bool by_target,
+bool Hub::OpenTalk(Section& section, const RequestTable::Entry& request, bool by_target,
                    uint64_t random) {
   TalkNumber number = kNoTalk;
   switch (talks_.Open(request.asker, request.target, limits_.talks_per_user, random, &number)) {
@@ -383,7 +383,8 @@ void Hub::OpenTalk(Section& section, const RequestTable::Entry& request, bool by
   }
   if (number == kNoTalk) {
     PostAnswer(section, request, Verdict::kFailed);
-    return DropHeld(section, request);
+    DropHeld(section, request);
+    return false;
   }
   const Answer answer{RequestKind::kTalk, request.asker_user, request.target_user,
                       Verdict::kAccepted, number};
@@ -391,6 +392,7 @@ void Hub::OpenTalk(Section& section, const RequestTable::Entry& request, bool by
   if (by_target && !(request.asker == request.target)) Post(section, request.target, answer);
   DeliverHeld(section, request.asker, request.target);
   DeliverHeld(section, request.target, request.asker);
+  return true;
 }
 
 bool Hub::OpenRelay(Section& section, const RequestTable::Entry& request, uint64_t random) {

@@ -322,8 +322,8 @@ class Hub {
   void DropHeld(Section& section, const RequestTable::Entry& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // `request` was accepted, by its target or (`by_target` false) by the hub: the two can talk, and
-  // what waited is delivered.
-  void OpenTalk(Section& section, const RequestTable::Entry& request, bool by_target,
+  // what waited is delivered. False: a bound, which the asker is told of.
+  bool OpenTalk(Section& section, const RequestTable::Entry& request, bool by_target,
                 uint64_t random) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DeliverHeld(Section& section, SessionId from, SessionId to)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

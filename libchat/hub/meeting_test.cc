@@ -267,7 +267,7 @@ TEST_F(MeetingTest, TalksAreBounded) {
   EXPECT_EQ(AskTalk(conny_, "freda"), Delivery::kSent);
   EXPECT_THAT(News(), ElementsAre("conny: Answer talk conny -> freda: failed"));
   EXPECT_EQ(AskTalk(chris_, "sessy"), Delivery::kSent);
-  EXPECT_EQ(AnswerTalk(sessy_, "chris", true), Delivery::kSent);
+  EXPECT_EQ(AnswerTalk(sessy_, "chris", true), Delivery::kNotPossible);
   EXPECT_THAT(News(), ElementsAre("sessy: Request talk chris -> sessy",
                                   "chris: Answer talk chris -> sessy: failed"));
   EXPECT_EQ(Count(Counter::kRefusedTalksPerUser), 2u);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,8 +10,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "libchat/testing/tcp_transcripts.h"
+#include "tools/chat-admin/admin_client.h"
 #include "tools/testing/process.h"
 
 namespace chat::testing {
@@ -53,9 +56,20 @@ class Chatd final : public RunningServer {
   }
 
   std::vector<Listening> listening() const override { return listening_; }
-  void ForgetAccounts() override {}
+  void ForgetAccounts() override {
+    if (admin_ == nullptr) {
+      auto opened = tools::AdminClient::Open(AdminSocket(), absl::Minutes(1));
+      ASSERT_TRUE(opened.ok()) << opened.status();
+      admin_ = *std::move(opened);
+    }
+    const auto all = admin_->Accounts();
+    ASSERT_TRUE(all.ok()) << all.status();
+    for (const auto& account : *all) EXPECT_TRUE(admin_->RemoveAccount(account.name()).ok());
+  }
 
  private:
+  std::string AdminSocket() const { return directory_.path() + "/admin"; }
+
   static ProcessOptions Options() {
     ProcessOptions options;
     options.outputs = {kReadyFd};
@@ -64,8 +78,11 @@ class Chatd final : public RunningServer {
   std::vector<std::string> Arguments(const std::vector<Listening>& wanted) const {
     std::vector<std::string> arguments = {
         Runfile("tools/chatd/chatd"),
+        "--config",
+        // There are many transcripts.
+        directory_.Write("config", "limits { registrations: 'unlimited' }"),
         "--admin",
-        absl::StrCat("unix:", directory_.path(), "/admin"),
+        absl::StrCat("unix:", AdminSocket()),
         "--data-dir",
         absl::StrCat(directory_.path(), "/data"),
         "--ready-fd",
@@ -81,6 +98,7 @@ class Chatd final : public RunningServer {
   const TempDir directory_;
   std::vector<Listening> listening_;
   Process process_;
+  std::unique_ptr<tools::AdminClient> admin_;
 };
 
 }  // namespace

@@ -82,7 +82,7 @@ class Pairs : public ::testing::TestWithParam<Pair> {
     const std::vector<Received> heard = Only<Received>(events);
     ASSERT_THAT(heard, SizeIs(1));
     EXPECT_THAT(events, SizeIs(1)) << "nothing but the message";
-    EXPECT_EQ(heard[0].is_private, is_private);
+    EXPECT_EQ(heard[0].is_private, is_private && receiver_.traits().tells_private);
     EXPECT_EQ(heard[0].from.name, sender_.name());
     EXPECT_EQ(Gist(heard[0].body), Gist(body));
   }

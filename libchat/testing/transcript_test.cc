@@ -40,7 +40,7 @@ A < closed
 class TranscriptTest : public ::testing::Test {
  protected:
   TranscriptTest()
-      : players_{.dialect = AllDialects()[0],
+      : players_{.dialect = FindDialect("chaton"),
                  .find_dialect = FindDialect,
                  .find_notation = FindNotation} {}
 

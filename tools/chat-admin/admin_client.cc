@@ -85,6 +85,32 @@ class GrpcAdminClient final : public AdminClient {
                                        &admin::v1::ListTunnelsResponse::tunnels);
   }
 
+  absl::StatusOr<std::vector<admin::v1::Account>> Accounts() override {
+    return AllPages<admin::v1::Account>(&Admin::Stub::ListAccounts,
+                                        admin::v1::ListAccountsRequest(),
+                                        &admin::v1::ListAccountsResponse::accounts);
+  }
+
+  absl::Status AddAccount(absl::string_view name, absl::string_view password) override {
+    admin::v1::AddAccountRequest request;
+    request.set_name(std::string(name));
+    request.set_password(std::string(password));
+    admin::v1::AddAccountResponse response;
+    return Call(*admin_, &Admin::Stub::AddAccount, request, &response);
+  }
+  absl::Status SetAccountPassword(absl::string_view name, absl::string_view password) override {
+    admin::v1::SetAccountPasswordRequest request;
+    request.set_name(std::string(name));
+    request.set_password(std::string(password));
+    admin::v1::SetAccountPasswordResponse response;
+    return Call(*admin_, &Admin::Stub::SetAccountPassword, request, &response);
+  }
+  absl::Status RemoveAccount(absl::string_view name) override {
+    admin::v1::RemoveAccountRequest request;
+    request.set_name(std::string(name));
+    admin::v1::RemoveAccountResponse response;
+    return Call(*admin_, &Admin::Stub::RemoveAccount, request, &response);
+  }
   absl::Status KickUser(absl::string_view name) override {
     admin::v1::KickUserRequest request;
     request.set_name(std::string(name));

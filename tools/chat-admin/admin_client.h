@@ -40,6 +40,11 @@ class AdminClient {
   virtual absl::StatusOr<std::vector<admin::v1::Connection>> Connections(bool show_addresses) = 0;
   virtual absl::StatusOr<std::vector<admin::v1::Tunnel>> Tunnels() = 0;
 
+  virtual absl::StatusOr<std::vector<admin::v1::Account>> Accounts() = 0;
+
+  virtual absl::Status AddAccount(absl::string_view name, absl::string_view password) = 0;
+  virtual absl::Status SetAccountPassword(absl::string_view name, absl::string_view password) = 0;
+  virtual absl::Status RemoveAccount(absl::string_view name) = 0;
   virtual absl::Status KickUser(absl::string_view name) = 0;
   virtual absl::Status CloseTunnel(uint64_t id) = 0;
   virtual absl::Status Say(absl::string_view text) = 0;

@@ -1,8 +1,10 @@
 // chat-admin against a chatd, both as their users run them.
 
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -43,6 +45,8 @@ using ::testing::UnorderedElementsAre;
 
 class ChatAdminTest : public ::testing::Test {
  protected:
+  explicit ChatAdminTest(const std::string& listen = "chaton://127.0.0.1:0") : server_(listen) {}
+
   std::vector<std::string> Argv(std::vector<std::string> words) const {
     words.insert(words.begin(),
                  {testing::Runfile("tools/chat-admin/chat-admin"), "-a", server_.admin()});
@@ -171,6 +175,123 @@ TEST_F(ChatAdminTest, ClosesATunnel) {
   two.second.WriteTunnel("still");
   EXPECT_EQ(two.first.ReadTunnel(5), "still");
   EXPECT_THAT(Values(AdminJson({"users"}), "name"), ElementsAre("ann", "bob"));
+}
+
+// ---- Accounts ----
+
+class AccountsTest : public ChatAdminTest {
+ protected:
+  AccountsTest() : ChatAdminTest("crp://127.0.0.1:0") {}
+
+  // One call, with `input` as its standard input.
+  Result Account(std::vector<std::string> words, absl::string_view input = "") const {
+    words.insert(words.begin(), "accounts");
+    return testing::RunProcess(Argv(std::move(words)), input);
+  }
+  bool SignsIn(absl::string_view name, absl::string_view password) const {
+    TestUser user(server_.url());
+    return user.LogInWithPassword(name, password);
+  }
+};
+
+TEST_F(AccountsTest, AreMadeChangedListedAndRemoved) {
+  EXPECT_EQ(Account({"list", "-o", "json"}).out, "[]\n");
+  EXPECT_EQ(Account({"add", "alice"}, "swordfish\n").exit_code, 0);
+  EXPECT_EQ(Account({"add", "bobby"}, "trout12").exit_code, 0);
+  EXPECT_TRUE(SignsIn("alice", "swordfish"));
+  EXPECT_TRUE(SignsIn("bobby", "trout12"));
+  EXPECT_FALSE(SignsIn("bobby", "trout13"));
+
+  EXPECT_EQ(Account({"passwd", "alice"}, "halibut\n").exit_code, 0);
+  EXPECT_FALSE(SignsIn("alice", "swordfish"));
+  EXPECT_TRUE(SignsIn("alice", "halibut"));
+
+  EXPECT_THAT(Values(AdminJson({"accounts", "list"}), "name"), ElementsAre("alice", "bobby"));
+  EXPECT_THAT(Account({"list"}).out, StartsWith("NAME   CREATE_TIME"));
+  EXPECT_THAT(Account({"list", "-o", "csv"}).out, StartsWith("name,create_time\nalice,20"));
+
+  EXPECT_EQ(Account({"remove", "alice"}).exit_code, 0);
+  EXPECT_FALSE(SignsIn("alice", "halibut"));
+  EXPECT_THAT(Values(AdminJson({"accounts", "list"}), "name"), ElementsAre("bobby"));
+}
+
+TEST_F(AccountsTest, SayWhyNot) {
+  ASSERT_EQ(Account({"add", "alice"}, "swordfish\n").exit_code, 0);
+  const auto expect = [&](std::vector<std::string> words, absl::string_view input, int exit_code,
+                          const char* what) {
+    const Result result = Account(std::move(words), input);
+    EXPECT_EQ(result.exit_code, exit_code) << result.err;
+    EXPECT_EQ(result.out, "");
+    EXPECT_THAT(result.err, HasSubstr(what));
+    EXPECT_THAT(result.err, Not(HasSubstr("secret")));
+  };
+  expect({"add", "alice"}, "secret\n", 69, "already");
+  expect({"passwd", "nobody"}, "secret\n", 68, "no such account: nobody");
+  expect({"remove", "nobody"}, "", 68, "no such account: nobody");
+  expect({"add", "two words"}, "secret\n", 65, "not a name");
+  expect({"add", "server"}, "secret\n", 65, "server");
+  expect({"add", "carol"}, "", 65, "empty");
+  expect({"add", "carol"}, "\n", 65, "empty");
+  expect({"add", "carol"}, "secret\nsecret\n", 65, "more than one line");
+  expect({"add", "carol"}, "secret" + std::string(130, 'x'), 65, "at most 128 bytes");
+  expect({}, "", 64, "accounts needs one of: list, add, passwd, remove");
+  expect({"rename"}, "", 64, "accounts needs one of");
+  expect({"add"}, "secret\n", 64, "accounts add needs NAME");
+  expect({"add", "carol", "secret"}, "", 64, "the password comes from standard input");
+  EXPECT_THAT(Values(AdminJson({"accounts", "list"}), "name"), ElementsAre("alice"));
+}
+
+// On a terminal, which does not show it.
+TEST_F(AccountsTest, AskForThePasswordOnATerminal) {
+  std::vector<std::string> words = Argv({"accounts", "add", "alice"});
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  int terminal = -1;
+  const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
+  if (child == 0) {
+    execv(argv[0], argv.data());
+    _exit(127);
+  }
+  ASSERT_GT(child, 0);
+  std::string shown;
+  const auto await = [&](absl::string_view text) {
+    char buffer[256];
+    while (!absl::StrContains(shown, text)) {
+      const ssize_t n = read(terminal, buffer, sizeof(buffer));
+      if (n <= 0) return;
+      shown.append(buffer, static_cast<size_t>(n));
+    }
+  };
+  await("Password of alice: ");
+  EXPECT_EQ(write(terminal, "swordfish\n", 10), 10);
+  await("again: ");
+  EXPECT_EQ(write(terminal, "swordfish\n", 10), 10);
+  await("what never comes");
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  close(terminal);
+  EXPECT_EQ(status, 0) << shown;
+  EXPECT_THAT(shown, Not(HasSubstr("swordfish")));
+  EXPECT_TRUE(SignsIn("alice", "swordfish"));
+}
+
+TEST_F(AccountsTest, EndWithTheirUsersConnections) {
+  ASSERT_EQ(Account({"add", "alice"}, "swordfish\n").exit_code, 0);
+  ASSERT_EQ(Account({"add", "bobby"}, "swordfish\n").exit_code, 0);
+  TestUser alice(server_.url());
+  ASSERT_TRUE(alice.LogInWithPassword("alice", "swordfish"));
+  TestUser bob(server_.url());
+  ASSERT_TRUE(bob.LogInWithPassword("bobby", "swordfish"));
+  ASSERT_TRUE(alice.session().Ask(RequestKind::kTalk, {"bobby"}, Text()).ok());
+  bob.Await<Asked>();
+  ASSERT_TRUE(bob.session().Answer(RequestKind::kTalk, {"alice"}, true).ok());
+  alice.Await<TalkOpened>();
+
+  EXPECT_EQ(Account({"remove", "alice"}).exit_code, 0);
+  alice.AwaitClosed();
+  EXPECT_EQ(bob.Await<TalkEnded>().peer, User("alice"));
+  EXPECT_THAT(Values(AdminJson({"users"}), "name"), ElementsAre("bobby"));
 }
 
 TEST_F(ChatAdminTest, KicksAUserWithHisTunnels) {

@@ -44,6 +44,7 @@ std::vector<std::string> ConnectionColumns(bool show_addresses) {
   return Keys(ToRow(admin::v1::Connection(), show_addresses));
 }
 std::vector<std::string> TunnelColumns() { return Keys(ToRow(admin::v1::Tunnel())); }
+std::vector<std::string> AccountColumns() { return Keys(ToRow(admin::v1::Account())); }
 std::vector<std::string> EventColumns() { return Keys(ToRow(admin::v1::WatchResponse())); }
 
 std::string StateName(admin::v1::Connection::State state) {
@@ -81,6 +82,10 @@ Row ToRow(const admin::v1::Tunnel& tunnel) {
           {"start_time", Time(tunnel.start_time())},
           {"bytes_from_first", tunnel.bytes_from_first()},
           {"bytes_from_second", tunnel.bytes_from_second()}};
+}
+
+Row ToRow(const admin::v1::Account& account) {
+  return {{"name", account.name()}, {"create_time", Time(account.create_time())}};
 }
 
 Row ToRow(const admin::v1::WatchResponse& event) {

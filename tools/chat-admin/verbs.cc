@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <utility>
@@ -16,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/types/span.h"
 #include "tools/chat-admin/admin_client.h"
@@ -25,6 +28,7 @@
 #include "tools/chat-admin/top.h"
 #include "tools/common/diagnostics.h"
 #include "tools/common/paths.h"
+#include "tools/common/secrets.h"
 
 namespace chat::tools {
 namespace {
@@ -41,6 +45,7 @@ struct Context {
   AdminClient& client;
   Diagnostics& say;
   absl::Span<const std::string> arguments;  // behind the verb
+  Secret password;                          // if the verb takes one
 };
 
 ExitCode CodeOf(const absl::Status& status) {
@@ -55,6 +60,8 @@ ExitCode CodeOf(const absl::Status& status) {
       return kExitRefused;
     case absl::StatusCode::kDeadlineExceeded:
       return kExitTimeout;
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kUnimplemented:
@@ -115,6 +122,10 @@ ExitCode Tunnels(Context& context) {
   return PrintList(context, TunnelColumns(), context.client.Tunnels());
 }
 
+ExitCode ListAccounts(Context& context) {
+  return PrintList(context, AccountColumns(), context.client.Accounts());
+}
+
 // ---- What shall be ----
 
 // For what prints nothing when it went well.
@@ -140,6 +151,19 @@ ExitCode Say(Context& context) {
 }
 
 ExitCode Drain(Context& context) { return Done(context, context.client.Drain()); }
+
+ExitCode AddAccount(Context& context) {
+  return Done(context, context.client.AddAccount(context.arguments[0], context.password.bytes()));
+}
+
+ExitCode SetAccountPassword(Context& context) {
+  return Done(context,
+              context.client.SetAccountPassword(context.arguments[0], context.password.bytes()));
+}
+
+ExitCode RemoveAccount(Context& context) {
+  return Done(context, context.client.RemoveAccount(context.arguments[0]));
+}
 
 // ---- What happens ----
 
@@ -202,12 +226,13 @@ ExitCode ShowTop(Context& context) {
 // ---- All verbs ----
 
 struct Verb {
-  absl::string_view name;
+  absl::string_view name;       // one word or two
   absl::string_view arguments;  // for --help
   absl::string_view help;
   size_t least_arguments;
   size_t most_arguments;
   ExitCode (*run)(Context& context);
+  bool takes_password = false;
 };
 
 constexpr size_t kAnyNumber = 1000000;
@@ -221,28 +246,54 @@ constexpr Verb kVerbs[] = {
     {"kick", "USER", "ends a user's connection and tunnels", 1, 1, Kick},
     {"close-tunnel", "ID", "ends a tunnel", 1, 1, CloseTunnel},
     {"say", "TEXT...", "says something to everyone, as the server", 1, kAnyNumber, Say},
+    {"accounts list", "", "the names that take a password", 0, 0, ListAccounts},
+    {"accounts add", "NAME", "makes one, with a password from stdin", 1, 1, AddAccount, true},
+    {"accounts passwd", "NAME", "gives it another password", 1, 1, SetAccountPassword, true},
+    {"accounts remove", "NAME", "removes it, and ends its user's connection", 1, 1, RemoveAccount},
     {"drain", "", "lets nobody in any more, then ends the server", 0, 0, Drain},
     {"watch", "", "what happens, as it happens", 0, 0, Watch},
     {"top", "", "what the server is busy with; q ends it", 0, 0, ShowTop},
 };
 
-const Verb* FindVerb(absl::string_view name) {
+struct Wanted {
+  const Verb* verb = nullptr;  // null: there is none such
+  absl::Span<const std::string> arguments;
+};
+
+Wanted FindVerb(absl::Span<const std::string> words) {
   for (const Verb& verb : kVerbs) {
-    if (verb.name == name) return &verb;
+    const std::vector<absl::string_view> name = absl::StrSplit(verb.name, ' ');
+    const auto same = [](absl::string_view a, const std::string& b) { return a == b; };
+    if (words.size() >= name.size() && std::equal(name.begin(), name.end(), words.begin(), same)) {
+      return {&verb, words.subspan(name.size())};
+    }
   }
-  return nullptr;
+  return {};
+}
+
+std::string NoSuchVerb(absl::Span<const std::string> words) {
+  std::vector<absl::string_view> second;  // words that go with the first
+  for (const Verb& verb : kVerbs) {
+    const std::pair<absl::string_view, absl::string_view> name = absl::StrSplit(verb.name, ' ');
+    if (name.first == words[0]) second.push_back(name.second);
+  }
+  if (second.empty()) return absl::StrCat("no such verb: ", words[0]);
+  return absl::StrCat(words[0], " needs one of: ", absl::StrJoin(second, ", "));
 }
 
 // What is wrong with the command line, or nothing.
 std::string UsageMistake(const std::vector<std::string>& words, const AdminFlags& flags) {
   if (words.empty()) return "say what to do: a verb";
-  const Verb* verb = FindVerb(words[0]);
-  if (verb == nullptr) return absl::StrCat("no such verb: ", words[0]);
-  const size_t arguments = words.size() - 1;
-  if (arguments < verb->least_arguments) {
+  const auto [verb, arguments] = FindVerb(words);
+  if (verb == nullptr) return NoSuchVerb(words);
+  if (arguments.size() < verb->least_arguments) {
     return absl::StrCat(verb->name, " needs ", verb->arguments);
   }
-  if (arguments > verb->most_arguments) return absl::StrCat("not expected: ", words.back());
+  if (arguments.size() > verb->most_arguments && verb->takes_password) {
+    // What stands there may be one, so it is not repeated.
+    return absl::StrCat(verb->name, " takes a name alone: the password comes from standard input");
+  }
+  if (arguments.size() > verb->most_arguments) return absl::StrCat("not expected: ", words.back());
   if (verb->run == ShowTop && flags.style.format != OutputFormat::kTable) {
     return "top is for people: use status and connections with -o";
   }
@@ -274,13 +325,21 @@ ExitCode RunVerb(const std::vector<std::string>& words, const AdminFlags& flags)
     say.Error(socket.status().message());
     return kExitUsage;
   }
+  const Wanted wanted = FindVerb(words);
+  absl::StatusOr<Secret> password = Secret();
+  // Before there are threads: a signal at the prompt must find its echo turned on again.
+  if (wanted.verb->takes_password) password = NewPassword(STDIN_FILENO, wanted.arguments[0]);
+  if (!password.ok()) {
+    say.Error(password.status().message());
+    return absl::IsCancelled(password.status()) ? kExitInterrupted : kExitBadInput;
+  }
   const auto client = AdminClient::Open(*socket, flags.timeout);
   if (!client.ok()) {
     say.Error(client.status().message());
     return CodeOf(client.status());
   }
-  Context context{flags, **client, say, absl::MakeSpan(words).subspan(1)};
-  return FindVerb(words[0])->run(context);
+  Context context{flags, **client, say, wanted.arguments, *std::move(password)};
+  return wanted.verb->run(context);
 }
 
 }  // namespace chat::tools

@@ -1,26 +1,28 @@
-// chat-listen: prints every message as it comes.
+// chat-listen: prints every message as it comes, and answers who asks for leave to write.
 
 #ifndef TOOLS_CHAT_LISTEN_LISTENER_H_
 #define TOOLS_CHAT_LISTEN_LISTENER_H_
 
-#include <cstdint>
 #include <optional>
 #include <random>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "asio/awaitable.hpp"
 #include "asio/io_context.hpp"
+#include "asio/signal_set.hpp"
 #include "asio/steady_timer.hpp"
 #include "libchat/client/client.h"
 #include "libchat/client/reconnect.h"
 #include "libchat/client/signal.h"
+#include "tools/chat-listen/direct_desk.h"
+#include "tools/chat-listen/printer.h"
+#include "tools/common/allowed.h"
 #include "tools/common/client_flags.h"
 #include "tools/common/diagnostics.h"
 #include "tools/common/exit_codes.h"
-#include "tools/common/format.h"
+#include "tools/common/refusals.h"
 #include "tools/common/stdio.h"
 
 namespace chat::tools {
@@ -28,12 +30,10 @@ namespace chat::tools {
 struct ListenOptions {
   Account account;
   client::ReconnectPolicy reconnect;
-  Format format;
-  Format::Raw raw = Format::Raw::kNothing;
-  std::optional<int64_t> count;           // ends after so many messages
+  PrintOptions print;
   std::optional<absl::Duration> timeout;  // ends after that time, counted from the start
-  std::string from;                       // empty: from anybody
-  std::optional<bool> only_private;       // else both kinds
+  Allowed allowed;                        // whose requests to talk or to connect are accepted
+  Inbox inbox;
   int ready_fd = -1;  // a byte is written there once logged in, and it is closed
 };
 
@@ -42,6 +42,10 @@ struct ListenOptions {
 // Thread safety: none; it lives on the thread that runs `io`.
 class Listener {
  public:
+  // When enough has come: how long those who are connected may take to end, which confirms to them
+  // what was printed.
+  static constexpr absl::Duration kGrace = absl::Seconds(1);
+
   // All references outlive this.
   Listener(asio::io_context& io, ListenOptions options, Output& output, Diagnostics& diagnostics);
 
@@ -53,28 +57,30 @@ class Listener {
  private:
   // Connects, as often as it takes; ends with stopped_.
   asio::awaitable<void> Serve();
-  // On the logged-in client: until the count is reached, which is OK, or an error.
-  asio::awaitable<absl::Status> Listen(client::Client& client);
-  // Appends to batch_ what of `events` is wanted.
-  void Print(const std::vector<ClientEvent>& events);
-  bool Wanted(const Received& message, const std::string& from) const;
-  bool Enough() const { return options_.count.has_value() && printed_ >= *options_.count; }
+  // On the logged-in client, until an error.
+  asio::awaitable<absl::Status> Listen(client::Client& client, std::string self);
+  absl::Status OnEvent(const ClientEvent& event, client::Client& client, const std::string& self);
+  void OnAsked(const Asked& asked, client::Client& client, const std::string& self);
   void SayReady();
   void Stop(ExitCode code);
+  // Files under way are given up in an orderly way when the process is told to end.
+  void CatchSignals();
 
   const ListenOptions options_;
-  Output& output_;
   Diagnostics& diagnostics_;
   asio::io_context& io_;
   std::mt19937_64 random_;
   client::Backoff backoff_;
   asio::steady_timer timeout_;
+  asio::signal_set signals_;
 
   client::Signal changed_;
   std::optional<ExitCode> stopped_;
   bool ready_said_ = false;
-  int64_t printed_ = 0;
-  std::string batch_;
+  Refusals refusals_;
+  Printer printer_;
+  Output& output_;
+  DirectDesk desk_;
 };
 
 }  // namespace chat::tools

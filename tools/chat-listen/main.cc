@@ -5,13 +5,16 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "asio/io_context.hpp"
+#include "libchat/client/file_receiver.h"
 #include "libchat/dialect/registry.h"
 #include "tools/chat-listen/listener.h"
 #include "tools/common/client_flags.h"
@@ -19,6 +22,7 @@
 #include "tools/common/event_loop.h"
 #include "tools/common/exit_codes.h"
 #include "tools/common/format.h"
+#include "tools/common/secrets.h"
 #include "tools/common/settings.h"
 #include "tools/common/stdio.h"
 
@@ -35,9 +39,12 @@ struct Flags {
   std::optional<int64_t> ready_fd;
 };
 
+bool TakesFiles(const ClientTraits& traits) { return traits.file_way == FileWay::kDirect; }
+
 void Declare(Settings& settings, Flags* flags) {
   AddClientFlags(settings, &flags->client);
   AddTlsFlags(settings, &flags->client);
+  AddPasswordFlags(settings, &flags->client.password);
   settings.Value("-F,--format", "FMT",
                  "Print this for each message: %s body, %q body escaped, %S its length, %f sender, "
                  "%t target, %k kind, %p protocol, %T milliseconds, %I time, %j JSON, %%, \\n \\t "
@@ -52,51 +59,86 @@ void Declare(Settings& settings, Flags* flags) {
   settings.Flag("-0,--null", "End each message with a NUL byte, and print it as it came",
                 &flags->null);
   settings.Flag("--raw", "Print messages as they came: they can drive a terminal", &flags->raw);
-  settings.Number("-c,--count", "End after N messages", 1, &flags->listen.count);
+  settings.Number("-c,--count", "End after N messages and files", 1, &flags->listen.print.count);
   settings.Duration("-W,--timeout",
                     "End after this time, counted from the start; exit code 124 if --count was not "
                     "reached",
                     &flags->listen.timeout);
-  settings.Text("--from", "USER", "Only messages from USER", &flags->listen.from);
+  settings.Text("--from", "USER", "Only messages from USER", &flags->listen.print.from);
   settings.Value("--only", "KIND", "Only \"public\" or only \"private\" messages",
                  [flags](absl::string_view value) {
                    if (value != "public" && value != "private") {
                      return absl::InvalidArgumentError("\"public\" or \"private\"");
                    }
-                   flags->listen.only_private = value == "private";
+                   flags->listen.print.only_private = value == "private";
                    return absl::OkStatus();
                  });
+  settings.List("--allow", "USER[,USER]",
+                "Whose requests to talk, or for a direct connection, are accepted; '*' for "
+                "everybody. Nobody's by default",
+                [flags](absl::string_view value) { return flags->listen.allowed.Add(value); });
+  settings.Text("--accept-files", "DIR",
+                absl::StrCat("Take files from those users into DIR. Over: ",
+                             DialectsThat(TakesFiles, AllDialects())),
+                &flags->listen.inbox.directory);
   settings.Number("--ready-fd", "Write a byte to this descriptor once listening", 0,
                   &flags->ready_fd);
 }
 
 // How the flags want messages printed on a terminal, or on something else.
-void ChooseFormat(const Flags& flags, bool terminal, ListenOptions* listen) {
+void ChooseFormat(const Flags& flags, bool terminal, PrintOptions* print) {
   const bool as_it_came = flags.null || flags.raw;
   Format format = *Format::Parse(as_it_came ? "%f\\t%s" : "%f\\t%q");
   if (flags.json) format = *Format::Parse("%j");
   if (flags.format.has_value()) format = *flags.format;
   const absl::string_view end = flags.null ? absl::string_view("\0", 1) : "\n";
   // A format of the user's own says itself where its lines end.
-  listen->format = flags.format.has_value() && !flags.null ? format : format.With(end);
-  listen->raw = flags.raw                 ? Format::Raw::kAll
-                : flags.null || !terminal ? Format::Raw::kBody
-                                          : Format::Raw::kNothing;
+  print->format = flags.format.has_value() && !flags.null ? format : format.With(end);
+  print->raw = flags.raw                 ? Format::Raw::kAll
+               : flags.null || !terminal ? Format::Raw::kBody
+                                         : Format::Raw::kNothing;
 }
 
+// What the flags say together. InvalidArgument if that cannot be.
 absl::Status Complete(const Settings& settings, Flags* flags) {
   absl::StatusOr<Account> account = ChooseAccount(settings, flags->client, FindDialect, "-listen");
   if (!account.ok()) return account.status();
-  flags->listen.account = *std::move(account);
-  flags->listen.reconnect = flags->client.reconnect;
-  ChooseFormat(*flags, ::isatty(STDOUT_FILENO) != 0, &flags->listen);
+  const Dialect& dialect = *account->url.dialect;
+  ListenOptions& listen = flags->listen;
+  if (!listen.inbox.directory.empty() && !TakesFiles(dialect.client_traits())) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        dialect.name(), " carries no files; these do: ", DialectsThat(TakesFiles, AllDialects())));
+  }
+  if (!listen.inbox.directory.empty() && listen.allowed.empty()) {
+    return absl::InvalidArgumentError("--accept-files needs --allow USER[,USER], or --allow '*'");
+  }
+  if (!listen.inbox.directory.empty() && account->url.tls) {
+    return absl::InvalidArgumentError("--accept-files: direct connections do not go over TLS");
+  }
+  if (listen.print.only_private.has_value() && !dialect.client_traits().tells_private) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--only: ", dialect.name(), " does not say which messages are private"));
+  }
+  listen.account = *std::move(account);
+  listen.reconnect = flags->client.reconnect;
+  listen.print.dialect = std::string(dialect.name());
+  listen.print.notices = flags->json;
+  ChooseFormat(*flags, ::isatty(STDOUT_FILENO) != 0, &listen.print);
   if (flags->ready_fd.has_value()) {
-    flags->listen.ready_fd = static_cast<int>(*flags->ready_fd);
-    if (::fcntl(flags->listen.ready_fd, F_GETFD) < 0) {
+    listen.ready_fd = static_cast<int>(*flags->ready_fd);
+    if (::fcntl(listen.ready_fd, F_GETFD) < 0) {
       return absl::InvalidArgumentError("--ready-fd: this descriptor is not open");
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status OpenInbox(Inbox* inbox) {
+  if (inbox->directory.empty()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<client::FileReceiver>> receiver =
+      client::FileReceiver::Open(inbox->directory);
+  if (receiver.ok()) inbox->receiver = *std::move(receiver);
+  return receiver.status();
 }
 
 int Main(int argc, char** argv) {
@@ -113,6 +155,15 @@ int Main(int argc, char** argv) {
     diagnostics.Error(status.message());
     return kExitUsage;
   }
+  if (absl::Status status = OpenInbox(&flags.listen.inbox); !status.ok()) {
+    diagnostics.Error(absl::StrCat("--accept-files: ", status.message()));
+    return kExitIoError;
+  }
+  if (const std::optional<ExitCode> code =
+          ChoosePassword(settings, flags.client, /*is_new=*/false, Surroundings::OfThisProcess(),
+                         diagnostics, &flags.listen.account)) {
+    return *code;
+  }
 
   asio::io_context io(1);
   Output output(io.get_executor(), STDOUT_FILENO);
@@ -126,5 +177,7 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   const int code = chat::tools::Main(argc, argv);
   if (code == chat::tools::kExitBrokenPipe) chat::tools::DieOf(SIGPIPE);
+  if (code == chat::tools::kExitInterrupted) chat::tools::DieOf(SIGINT);
+  if (code == chat::tools::kExitTerminated) chat::tools::DieOf(SIGTERM);
   return code;
 }

@@ -3,6 +3,7 @@
 #ifndef TOOLS_CHAT_SEND_AGREEMENTS_H_
 #define TOOLS_CHAT_SEND_AGREEMENTS_H_
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "asio/io_context.hpp"
+#include "libchat/client/url.h"
 #include "libchat/dialect/registry.h"
 #include "tools/chat-send/sender.h"
 #include "tools/chat-send/source.h"
@@ -102,8 +103,9 @@ Source MakeSource(const Flags& flags, Input* input) {
   return Source(input, flags.null ? std::string(1, '\0') : flags.delimiter, kind);
 }
 
-// InvalidArgument if the dialect, which `traits` are of, cannot do what the flags say.
-absl::Status Check(const Flags& flags, const Dialect& dialect) {
+// InvalidArgument if the dialect of `url` cannot do what the flags say.
+absl::Status Check(const Flags& flags, const client::ServerUrl& url) {
+  const Dialect& dialect = *url.dialect;
   const ClientTraits traits = dialect.client_traits();
   const SendOptions& send = flags.send;
   const auto only = [&](absl::string_view what, bool (*can)(const ClientTraits&)) {
@@ -117,6 +119,10 @@ absl::Status Check(const Flags& flags, const Dialect& dialect) {
   }
   if (send.only_account && !send.to.empty()) {
     return absl::InvalidArgumentError("with --register, stdin is not read: MESSAGE is missing");
+  }
+  const bool direct = traits.private_way == PrivateWay::kDirect || !send.files.empty();
+  if (url.tls && direct && !send.to.empty()) {
+    return absl::InvalidArgumentError("a direct connection to USER does not go over TLS");
   }
   const bool to_everyone = send.to.empty() && !flags.jsonl && !send.only_account;
   if (to_everyone && !traits.public_room) {
@@ -149,7 +155,7 @@ int Main(int argc, char** argv) {
   }
   flags.send.only_account =
       flags.send.make_account && flags.words.empty() && flags.send.files.empty();
-  if (absl::Status status = Check(flags, *account->url.dialect); !status.ok()) {
+  if (absl::Status status = Check(flags, account->url); !status.ok()) {
     diagnostics.Error(status.message());
     return kExitUsage;
   }

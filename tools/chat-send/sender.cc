@@ -325,6 +325,9 @@ asio::awaitable<absl::Status> Sender::Reach(std::optional<RequestKind> kind,
 }
 
 asio::awaitable<absl::Status> Sender::Agree(RequestKind kind, const std::string& to) {
+  if (kind == RequestKind::kDirect && options_.account.url.tls) {
+    co_return absl::UnimplementedError("a direct connection does not go over TLS");
+  }
   diagnostics_.Detail(absl::StrCat("asking ", to));
   const absl::Status status = co_await agreements_.Ask(kind, to, options_.answer_timeout);
   if (!status.ok() || kind != RequestKind::kDirect) co_return status;
@@ -334,9 +337,10 @@ asio::awaitable<absl::Status> Sender::Agree(RequestKind kind, const std::string&
 asio::awaitable<absl::Status> Sender::ConnectTo(const std::string& to) {
   const std::optional<DirectAddress> at = agreements_.TakeAddress(to);
   if (!at.has_value()) co_return absl::UnavailableError("the connection has ended");
+  // Named: GCC 12 destroys a braced argument of a coroutine twice.
+  client::DirectParties parties{options_.account.url.dialect, name_, to};
   absl::StatusOr<std::unique_ptr<client::DirectConnection>> connection =
-      co_await client::ConnectDirect(io_.get_executor(), {options_.account.url.dialect, name_, to},
-                                     *at);
+      co_await client::ConnectDirect(io_.get_executor(), std::move(parties), *at);
   if (!connection.ok()) co_return About(to, connection.status());
   direct_[to] = *std::move(connection);
   co_return absl::OkStatus();

@@ -53,7 +53,8 @@ class GrpcAdminServer final : public AdminServer {
  public:
   GrpcAdminServer(LockFile lock, net::Server& server, Options options)
       : lock_(std::move(lock)),
-        service_(server, std::move(options.dialects), std::move(options.drain)) {}
+        service_(server, *options.accounts, std::move(options.dialects), std::move(options.drain)) {
+  }
 
   ~GrpcAdminServer() override {
     service_.EndWatches();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "libchat/accounts/accounts.h"
 #include "libchat/dialect/dialect.h"
 #include "libchat/net/server.h"
 
@@ -21,6 +22,7 @@ class AdminServer {
     std::string socket;                    // its path
     std::vector<const Dialect*> dialects;  // the server's, in the same order
     std::function<void()> drain;           // begins to end the daemon
+    Accounts* accounts = nullptr;          // the server's; not null, outlives the result
   };
 
   // `server` outlives the result. The socket opens for this user alone (0600, from the moment that

@@ -20,6 +20,7 @@
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
+#include "libchat/accounts/accounts.h"
 #include "libchat/hub/hub.h"
 #include "libchat/testing/toy_dialect.h"
 #include "proto/chat/admin/v1/admin.grpc.pb.h"
@@ -63,7 +64,13 @@ class ToyClient {
 class AdminServerTest : public ::testing::Test {
  protected:
   AdminServerTest() {
+    AccountOptions accounts;
+    accounts.path = directory_.path() + "/accounts.sqlite3";
+    auto opened = Accounts::Open(std::move(accounts));
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    accounts_ = *std::move(opened);
     net::ServerOptions options;
+    options.accounts = accounts_.get();
     options.dialects = {&testing::ToyDialect()};
     options.listeners = {{&testing::ToyDialect(), "127.0.0.1", 0, {}}};
     options.threads = 2;
@@ -74,7 +81,8 @@ class AdminServerTest : public ::testing::Test {
   }
 
   absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& socket) {
-    return AdminServer::Start(*server_, {socket, {&testing::ToyDialect()}, [this] { ++drains_; }});
+    return AdminServer::Start(
+        *server_, {socket, {&testing::ToyDialect()}, [this] { ++drains_; }, accounts_.get()});
   }
 
   void Serve() {
@@ -105,6 +113,7 @@ class AdminServerTest : public ::testing::Test {
   const testing::TempDir directory_;
   const std::string socket_ = directory_.path() + "/run/admin.sock";
   std::atomic<int> drains_ = 0;
+  std::unique_ptr<Accounts> accounts_;
   std::unique_ptr<net::Server> server_;
   std::unique_ptr<AdminServer> admin_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -233,6 +242,59 @@ TEST_F(AdminServerTest, KicksWhoIsThere) {
   request.set_name("ann");
   EXPECT_TRUE(Call(&Admin::Stub::KickUser, request, &response).ok());
   while (server_->hub().user_count() != 0) std::this_thread::yield();
+}
+
+TEST_F(AdminServerTest, KeepsAccounts) {
+  Serve();
+  admin::v1::AddAccountRequest add;
+  admin::v1::AddAccountResponse added;
+  add.set_password("swordfish");
+  for (const char* name : {"cid", "ann", "bob"}) {
+    add.set_name(name);
+    EXPECT_TRUE(Call(&Admin::Stub::AddAccount, add, &added).ok()) << name;
+  }
+  EXPECT_EQ(Call(&Admin::Stub::AddAccount, add, &added).error_code(),
+            grpc::StatusCode::ALREADY_EXISTS);
+  for (const char* name : {"", "two words", "server"}) {
+    add.set_name(name);
+    EXPECT_EQ(Call(&Admin::Stub::AddAccount, add, &added).error_code(),
+              grpc::StatusCode::INVALID_ARGUMENT)
+        << name;
+  }
+
+  admin::v1::SetAccountPasswordRequest set;
+  admin::v1::SetAccountPasswordResponse was_set;
+  set.set_name("ann");
+  EXPECT_EQ(Call(&Admin::Stub::SetAccountPassword, set, &was_set).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);  // no password
+  set.set_password("trout");
+  EXPECT_TRUE(Call(&Admin::Stub::SetAccountPassword, set, &was_set).ok());
+  set.set_name("dan");
+  EXPECT_EQ(Call(&Admin::Stub::SetAccountPassword, set, &was_set).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+
+  std::vector<std::string> names;
+  admin::v1::ListAccountsRequest list;
+  list.set_page_size(2);
+  do {
+    admin::v1::ListAccountsResponse page;
+    ASSERT_TRUE(Call(&Admin::Stub::ListAccounts, list, &page).ok());
+    EXPECT_LE(page.accounts_size(), 2);
+    for (const admin::v1::Account& account : page.accounts()) {
+      names.push_back(account.name());
+      EXPECT_GT(account.create_time().seconds(), 0);
+    }
+    list.set_page_token(page.next_page_token());
+  } while (!list.page_token().empty());
+  EXPECT_THAT(names, ElementsAre("ann", "bob", "cid"));
+
+  admin::v1::RemoveAccountRequest remove;
+  admin::v1::RemoveAccountResponse removed;
+  remove.set_name("ann");
+  EXPECT_TRUE(Call(&Admin::Stub::RemoveAccount, remove, &removed).ok());
+  EXPECT_EQ(Call(&Admin::Stub::RemoveAccount, remove, &removed).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  EXPECT_FALSE(accounts_->Has("ann"));
 }
 
 TEST_F(AdminServerTest, PassesDrainOn) {

@@ -53,6 +53,20 @@ grpc::Status ToGrpc(const absl::Status& status) {
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
 }
 
+// What is wrong with the disk is neither the caller's mistake nor the connection's.
+grpc::Status FromAccounts(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kResourceExhausted:
+      return ToGrpc(status);
+    default:
+      return ToGrpc(absl::FailedPreconditionError(status.message()));
+  }
+}
+
 grpc::Status Invalid(std::string what) {
   return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, std::move(what));
 }
@@ -161,9 +175,10 @@ RateMeter::Values RateValues(const Counters& counters) {
 
 }  // namespace
 
-AdminService::AdminService(net::Server& server, std::vector<const Dialect*> dialects,
-                           std::function<void()> drain)
+AdminService::AdminService(net::Server& server, Accounts& accounts,
+                           std::vector<const Dialect*> dialects, std::function<void()> drain)
     : server_(server),
+      accounts_(accounts),
       dialects_(std::move(dialects)),
       drain_(std::move(drain)),
       start_(absl::Now()),
@@ -272,6 +287,46 @@ grpc::Status AdminService::Say(grpc::ServerContext*, const admin::v1::SayRequest
   const std::optional<Text> text = Text::From(bytes);
   if (!text) return Invalid("text is not UTF-8, or has a NUL");
   server_.hub().Say(*text);
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::AddAccount(grpc::ServerContext*,
+                                      const admin::v1::AddAccountRequest* request,
+                                      admin::v1::AddAccountResponse*) {
+  if (request->name() == kServerName) {
+    return Invalid(absl::StrCat("\"", kServerName, "\" is the name under which the server speaks"));
+  }
+  return FromAccounts(accounts_.Add(request->name(), request->password()));
+}
+
+grpc::Status AdminService::SetAccountPassword(grpc::ServerContext*,
+                                              const admin::v1::SetAccountPasswordRequest* request,
+                                              admin::v1::SetAccountPasswordResponse*) {
+  return FromAccounts(accounts_.SetPassword(request->name(), request->password()));
+}
+
+grpc::Status AdminService::RemoveAccount(grpc::ServerContext*,
+                                         const admin::v1::RemoveAccountRequest* request,
+                                         admin::v1::RemoveAccountResponse*) {
+  const absl::Status removed = accounts_.Remove(request->name());
+  // After that: whoever logs in later finds no account.
+  if (removed.ok()) server_.hub().KickAccount(request->name());
+  return FromAccounts(removed);
+}
+
+grpc::Status AdminService::ListAccounts(grpc::ServerContext*,
+                                        const admin::v1::ListAccountsRequest* request,
+                                        admin::v1::ListAccountsResponse* response) {
+  const size_t size = PageSize(request->page_size());
+  const absl::StatusOr<std::vector<AccountInfo>> accounts =
+      accounts_.List(request->page_token(), size);
+  if (!accounts.ok()) return FromAccounts(accounts.status());
+  for (const AccountInfo& account : *accounts) {
+    admin::v1::Account* out = response->add_accounts();
+    out->set_name(account.name);
+    SetTime(account.created, out->mutable_create_time());
+  }
+  if (accounts->size() == size) response->set_next_page_token(accounts->back().name);
   return grpc::Status::OK;
 }
 

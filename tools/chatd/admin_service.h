@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "libchat/accounts/accounts.h"
 #include "libchat/dialect/dialect.h"
 #include "libchat/net/server.h"
 #include "proto/chat/admin/v1/admin.grpc.pb.h"
@@ -23,9 +24,9 @@ class AdminService final : public admin::v1::Admin::Service {
  public:
   static constexpr int kMaxWatchers = 16;
 
-  // `server` outlives the service; `dialects` are its, in the same order. `drain` begins to end
-  // the daemon.
-  AdminService(net::Server& server, std::vector<const Dialect*> dialects,
+  // `server` and `accounts` outlive the service; `dialects` are the server's, in the same order.
+  // `drain` begins to end the daemon.
+  AdminService(net::Server& server, Accounts& accounts, std::vector<const Dialect*> dialects,
                std::function<void()> drain);
 
   // Keeps the rates. Called about once a second.
@@ -51,6 +52,17 @@ class AdminService final : public admin::v1::Admin::Service {
                            admin::v1::CloseTunnelResponse* response) override;
   grpc::Status Say(grpc::ServerContext* context, const admin::v1::SayRequest* request,
                    admin::v1::SayResponse* response) override;
+  grpc::Status AddAccount(grpc::ServerContext* context, const admin::v1::AddAccountRequest* request,
+                          admin::v1::AddAccountResponse* response) override;
+  grpc::Status SetAccountPassword(grpc::ServerContext* context,
+                                  const admin::v1::SetAccountPasswordRequest* request,
+                                  admin::v1::SetAccountPasswordResponse* response) override;
+  grpc::Status RemoveAccount(grpc::ServerContext* context,
+                             const admin::v1::RemoveAccountRequest* request,
+                             admin::v1::RemoveAccountResponse* response) override;
+  grpc::Status ListAccounts(grpc::ServerContext* context,
+                            const admin::v1::ListAccountsRequest* request,
+                            admin::v1::ListAccountsResponse* response) override;
   grpc::Status Drain(grpc::ServerContext* context, const admin::v1::DrainRequest* request,
                      admin::v1::DrainResponse* response) override;
   grpc::Status Watch(grpc::ServerContext* context, const admin::v1::WatchRequest* request,
@@ -58,6 +70,7 @@ class AdminService final : public admin::v1::Admin::Service {
 
  private:
   net::Server& server_;
+  Accounts& accounts_;
   const std::vector<const Dialect*> dialects_;
   const std::function<void()> drain_;
   const absl::Time start_;         // wall clock, for people

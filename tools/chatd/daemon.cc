@@ -20,6 +20,31 @@ absl::StatusOr<LockFile> TakeDataDirectory(const std::string& path) {
       lock.status().message(), ": another server keeps its data there (see --data-dir)"));
 }
 
+AccountBounds ToAccountBounds(const Limits& limits) {
+  AccountBounds bounds;
+  bounds.hashing_queue = limits.hashing_queue;
+  bounds.accounts = limits.accounts;
+  bounds.logins.failures = limits.logins_per_address;
+  bounds.logins.window = limits.logins_window;
+  bounds.logins.first_refusal = limits.logins_refusal;
+  bounds.logins.longest_refusal = limits.logins_longest_refusal;
+  bounds.logins.addresses = limits.logins_addresses;
+  bounds.registrations.in_all = limits.registrations;
+  bounds.registrations.per_address = limits.registrations_per_address;
+  bounds.registrations.window = limits.registrations_window;
+  bounds.registrations.addresses = limits.logins_addresses;
+  return bounds;
+}
+
+absl::StatusOr<std::unique_ptr<Accounts>> OpenAccounts(const ServerSettings& settings, Log& log) {
+  AccountOptions options;
+  options.path = absl::StrCat(settings.data_dir, "/accounts.sqlite3");
+  options.hashing_threads = static_cast<size_t>(settings.limits.hashing_threads);
+  options.bounds = ToAccountBounds(settings.limits);
+  options.on_error = [&log](absl::string_view what) { log.SayOften(LogLevel::kError, what); };
+  return Accounts::Open(std::move(options));
+}
+
 std::vector<std::string> Urls(const std::vector<net::ListenerOptions>& listeners) {
   std::vector<std::string> urls;
   for (const net::ListenerOptions& listener : listeners) urls.push_back(net::ToUrl(listener));
@@ -34,18 +59,22 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(ServerSettings settings,
   absl::StatusOr<LockFile> lock = TakeDataDirectory(settings.data_dir);
   if (!lock.ok()) return lock.status();
 
+  absl::StatusOr<std::unique_ptr<Accounts>> accounts = OpenAccounts(settings, log);
+  if (!accounts.ok()) return accounts.status();
+
   net::ServerOptions options;
   options.listeners = settings.listeners;
   options.dialects = dialects;
   options.threads = settings.threads;
   options.limits = settings.limits;
+  options.accounts = accounts->get();
   options.log = [&log](LogLevel level, absl::string_view line) { log.SayOften(level, line); };
   absl::StatusOr<std::unique_ptr<net::Server>> server = net::Server::Start(std::move(options));
   if (!server.ok()) return server.status();
 
   const std::string socket = settings.admin_socket;
-  std::unique_ptr<Daemon> daemon(
-      new Daemon(std::move(settings), *std::move(lock), *std::move(server), log));
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(settings), *std::move(lock),
+                                            *std::move(accounts), *std::move(server), log));
   for (const std::string& url : daemon->urls()) {
     log.Say(LogLevel::kInfo, absl::StrCat("listening on ", url));
   }
@@ -53,7 +82,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(ServerSettings settings,
 
   Daemon* const self = daemon.get();
   absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
-      *daemon->server_, {socket, std::move(dialects), [self] { self->Drain(); }});
+      *daemon->server_,
+      {socket, std::move(dialects), [self] { self->Drain(); }, daemon->accounts_.get()});
   if (!admin.ok()) {
     return absl::Status(admin.status().code(),
                         absl::StrCat("admin API: ", admin.status().message()));
@@ -79,9 +109,12 @@ void Daemon::Reload(const ServerSettings& settings) {
   keep("data_dir", settings.data_dir != settings_.data_dir);
   keep("threads", settings.threads != settings_.threads);
   keep("limits.connections", settings.limits.connections != settings_.limits.connections);
+  keep("limits.hashing_threads",
+       settings.limits.hashing_threads != settings_.limits.hashing_threads);
   settings_.limits = settings.limits;
   settings_.log_level = settings.log_level;
   server_->SetLimits(settings.limits);
+  accounts_->SetBounds(ToAccountBounds(settings.limits));
   log_.SetLevel(settings.log_level);
   log_.Say(LogLevel::kInfo, "limits and log level are reloaded");
 }

@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "libchat/accounts/accounts.h"
 #include "libchat/dialect/dialect.h"
 #include "libchat/net/server.h"
 #include "tools/chatd/admin_server.h"
@@ -49,14 +50,17 @@ class Daemon {
   void Tick() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  Daemon(ServerSettings settings, LockFile lock, std::unique_ptr<net::Server> server, Log& log)
+  Daemon(ServerSettings settings, LockFile lock, std::unique_ptr<Accounts> accounts,
+         std::unique_ptr<net::Server> server, Log& log)
       : log_(log),
         lock_(std::move(lock)),
+        accounts_(std::move(accounts)),
         server_(std::move(server)),
         settings_(std::move(settings)) {}
 
   Log& log_;
   const LockFile lock_;  // of the data directory
+  const std::unique_ptr<Accounts> accounts_;
   const std::unique_ptr<net::Server> server_;
 
   absl::Mutex mu_;

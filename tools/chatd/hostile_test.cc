@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -17,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
+#include "libchat/dialect/registry.h"
 #include "libchat/net/test_client.h"
 #include "libchat/net/test_packets.h"
 #include "tools/testing/process.h"
@@ -48,7 +52,7 @@ void RaiseDescriptorLimit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// A chatd for chaton to whom loopback is as any address, but for what bounds an address.
+// A chatd for all dialects to whom loopback is as any address, but for what bounds an address.
 class Chatd {
  public:
   // `limits`: more of them, as in a config.
@@ -61,31 +65,35 @@ class Chatd {
                      "unauthenticated_per_address: 'unlimited' connections_per_address: "
                      "'unlimited' new_connections_per_address_per_minute: 'unlimited' ",
                      limits, "}"));
-    const std::vector<std::string> argv = {testing::Runfile("tools/chatd/chatd"),
-                                           "--config",
-                                           config,
-                                           "--listen",
-                                           "chaton://127.0.0.1:0",
-                                           "--admin",
-                                           "unix:" + directory_.path() + "/admin.sock",
-                                           "--data-dir",
-                                           directory_.path() + "/data",
-                                           "--ready-fd",
-                                           "3"};
+    std::vector<std::string> argv = {testing::Runfile("tools/chatd/chatd"),
+                                     "--config",
+                                     config,
+                                     "--admin",
+                                     "unix:" + directory_.path() + "/admin.sock",
+                                     "--data-dir",
+                                     directory_.path() + "/data",
+                                     "--ready-fd",
+                                     "3"};
+    for (const Dialect* dialect : AllDialects()) {
+      argv.push_back(absl::StrCat("--listen=", dialect->name(), "://127.0.0.1:0"));
+    }
     testing::ProcessOptions options;
     options.outputs = {3};
     process_ = std::make_unique<testing::Process>(argv, std::move(options));
-    const std::string ready = process_->WaitForText(3, "\n\n");
-    const std::string line = ready.substr(0, ready.find('\n'));
-    int port = 0;
-    EXPECT_TRUE(absl::SimpleAtoi(line.substr(line.rfind(':') + 1), &port)) << ready;
-    port_ = static_cast<uint16_t>(port);
+    const std::vector<std::string> urls =
+        absl::StrSplit(process_->WaitForText(3, "\n\n"), '\n', absl::SkipEmpty());
+    EXPECT_EQ(urls.size(), AllDialects().size());
+    for (size_t i = 0; i < urls.size(); ++i) {
+      int port = 0;
+      EXPECT_TRUE(absl::SimpleAtoi(urls[i].substr(urls[i].rfind(':') + 1), &port)) << urls[i];
+      ports_.emplace(AllDialects()[i]->name(), static_cast<uint16_t>(port));
+    }
   }
 
-  uint16_t port() const { return port_; }
+  uint16_t port(const std::string& dialect = "chaton") const { return ports_.at(dialect); }
 
   TestClient LoggedIn(absl::string_view name, int receive_buffer = 0) const {
-    TestClient client(port_, "127.0.0.1", receive_buffer);
+    TestClient client(port(), "127.0.0.1", receive_buffer);
     client.Send(Login(name));
     client.Expect(LoginAccepted());
     return client;
@@ -109,7 +117,7 @@ class Chatd {
  private:
   const testing::TempDir directory_;
   std::unique_ptr<testing::Process> process_;
-  uint16_t port_ = 0;
+  std::map<std::string, uint16_t> ports_;
 };
 
 // What it says comes back.
@@ -148,6 +156,85 @@ TEST(HostileTest, RandomBytesDisturbNobody) {
     heard += more;
   }
 }
+
+// ---- Every dialect, by streams that its decoders were fuzzed with ----
+
+std::vector<std::string> Seeds() {
+  std::vector<std::string> seeds;
+  for (const Dialect* dialect : AllDialects()) {
+    const std::string directory =
+        testing::Runfile(absl::StrCat("testdata/", dialect->name(), "/corpus/server"));
+    for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+      std::ifstream file(entry.path(), std::ios::binary);
+      seeds.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    }
+  }
+  return seeds;
+}
+
+class AnyDialect : public ::testing::TestWithParam<std::string> {};
+
+std::vector<std::string> Names() {
+  std::vector<std::string> names;
+  for (const Dialect* dialect : AllDialects()) names.emplace_back(dialect->name());
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, AnyDialect, ::testing::ValuesIn(Names()),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(AnyDialect, MangledPacketsDisturbNobody) {
+  const Chatd chatd("messages_per_second: 'unlimited'");
+  TestClient good = chatd.LoggedIn("good");
+  const std::vector<std::string> seeds = Seeds();
+  ASSERT_GT(seeds.size(), 100u);
+  std::mt19937 random(3);
+  for (int i = 0; i < 500; ++i) {
+    std::string stream;
+    while (random() % 4 != 0) stream += seeds[random() % seeds.size()];
+    for (int flips = static_cast<int>(random() % 4); flips > 0 && !stream.empty(); --flips) {
+      stream[random() % stream.size()] = static_cast<char>(random());
+    }
+    stream.resize(stream.size() - random() % (stream.size() + 1) / 4);
+    TestClient hostile(chatd.port(GetParam()));
+    hostile.Send(stream);
+    if (i % 3 == 0) hostile.Reset();
+    if (i % 3 == 1) {
+      hostile.HalfClose();
+      EXPECT_NE(hostile.AwaitEnd(), StreamEnd::kNone);
+    }
+  }
+  // Some of them may have said something to everyone.
+  const std::string last = Message("good", "the last of all");
+  good.Send(last);
+  std::string heard;
+  while (!absl::EndsWith(heard, last)) {
+    const std::string more = good.Receive(1);
+    ASSERT_FALSE(more.empty());
+    heard += more;
+  }
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+TEST_P(AnyDialect, EndlessPacketsCostLittle) {
+  const Chatd chatd("messages_per_second: '50'");
+  TestClient good = chatd.LoggedIn("good");
+  ASSERT_TRUE(StillServed(good, "good"));
+  const int64_t before = chatd.Memory("VmRSS");
+  std::vector<TestClient> hostile;
+  for (int i = 0; i < 1000; ++i) {
+    hostile.emplace_back(chatd.port(GetParam()));
+    // Names, texts, numbers and lines without an end, each behind every opcode in turn.
+    std::string endless = absl::StrCat(std::string(1, static_cast<char>(i / 4 % 16)),
+                                       std::string(128 * kKiB, "\0a\n\x7f"[i % 4]));
+    hostile.back().SendSome(i % 8 < 4 ? endless : endless.substr(1));
+  }
+  ASSERT_TRUE(StillServed(good, "good"));
+  EXPECT_LT(chatd.Memory("VmHWM") - before, 16 * kMiB);
+}
+
+#endif  // no sanitizer
 
 enum class State { kAnonymous, kLoggedIn, kHalf, kRelay };
 

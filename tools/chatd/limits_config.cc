@@ -101,6 +101,10 @@ struct Bound {
 constexpr absl::Duration kLongestKeepalive = absl::Hours(9);
 constexpr int64_t kMostProbes = 127;
 
+constexpr int64_t kMostAddresses = 16 << 20;
+// Each takes 64 MiB while it hashes.
+constexpr int64_t kMostHashingThreads = 128;
+
 const Bound kBounds[] = {
     {"login", Duration{&Limits::login}},
     {"frame_before_login", Size{&Limits::frame_before_login, {64, 16 * kMiB, false}}},
@@ -138,6 +142,18 @@ const Bound kBounds[] = {
     {"bad_connect_ids_per_minute", Number{&Limits::bad_connect_ids_per_minute}},
     {"bad_connect_ids_per_second", Number{&Limits::bad_connect_ids_per_second}},
     {"relay_close", Duration{&Limits::relay_close}},
+    {"logins_per_connection", Number{&Limits::logins_per_connection}},
+    {"logins_per_address", Number{&Limits::logins_per_address}},
+    {"logins_window", Duration{&Limits::logins_window}},
+    {"logins_refusal", Duration{&Limits::logins_refusal}},
+    {"logins_longest_refusal", Duration{&Limits::logins_longest_refusal}},
+    {"logins_addresses", Number{&Limits::logins_addresses, {1, kMostAddresses, false}}},
+    {"hashing_threads", Number{&Limits::hashing_threads, {1, kMostHashingThreads, false}}},
+    {"hashing_queue", Number{&Limits::hashing_queue}},
+    {"registrations", Number{&Limits::registrations}},
+    {"registrations_per_address", Number{&Limits::registrations_per_address}},
+    {"registrations_window", Duration{&Limits::registrations_window}},
+    {"accounts", Number{&Limits::accounts}},
     {"drain", Duration{&Limits::drain}},
     {"drain_relays", Duration{&Limits::drain_relays}},
     {"keepalive_idle",

@@ -182,6 +182,7 @@ TEST(ApplyLimits, SaysWhatIsWrong) {
       {"frame", "17MiB", "is above the most possible, \"16MiB\""},
       {"keepalive_idle", "10h", "is above the most possible, \"9h\""},
       {"keepalive_probes", "128", "is above the most possible, \"127\""},
+      {"hashing_threads", "129", "is above the most possible, \"128\""},
       {"user_timeout", "25h", "is above the most possible, \"24h\""},
   };
   for (const Bad& bad : kCases) {
@@ -191,8 +192,14 @@ TEST(ApplyLimits, SaysWhatIsWrong) {
 }
 
 TEST(ApplyLimits, RefusesUnlimitedWhereSomethingMustBeBounded) {
-  const absl::string_view kBounded[] = {"frame",       "frame_before_login", "accepts_per_wake",
-                                        "read_budget", "keepalive_interval", "keepalive_probes"};
+  const absl::string_view kBounded[] = {"frame",
+                                        "frame_before_login",
+                                        "accepts_per_wake",
+                                        "read_budget",
+                                        "logins_addresses",
+                                        "hashing_threads",
+                                        "keepalive_interval",
+                                        "keepalive_probes"};
   const auto* descriptor = config::v1::Limits::descriptor();
   for (int i = 0; i < descriptor->field_count(); ++i) {
     const FieldDescriptor* field = descriptor->field(i);

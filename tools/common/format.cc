@@ -159,8 +159,11 @@ void Format::Append(const Message& message, Raw raw, std::string* out) const {
 
 void AppendJson(const Message& message, std::string* out) {
   absl::StrAppend(out, "{\"v\":1,\"time\":\"", message.time->iso, "\",\"kind\":\"", message.kind,
-                  "\",\"dialect\":\"", message.dialect, "\",\"from\":");
-  AppendJsonName(message.from, out);
+                  "\",\"dialect\":\"", message.dialect, "\"");
+  if (!message.from.empty()) {
+    absl::StrAppend(out, ",\"from\":");
+    AppendJsonName(message.from, out);
+  }
   if (!message.to.empty()) {
     absl::StrAppend(out, ",\"to\":");
     AppendJsonName(message.to, out);
@@ -170,6 +173,11 @@ void AppendJson(const Message& message, std::string* out) {
     AppendJsonString(message.body, out);
   } else {
     absl::StrAppend(out, ",\"body_b64\":\"", absl::Base64Escape(message.body), "\"");
+  }
+  if (message.size.has_value()) {
+    absl::StrAppend(out, ",\"path\":");
+    AppendJsonName(message.path, out);
+    absl::StrAppend(out, ",\"size\":", *message.size);
   }
   *out += '}';
 }

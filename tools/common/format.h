@@ -4,6 +4,7 @@
 #define TOOLS_COMMON_FORMAT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,14 @@ struct Moment {
 // One message. All views DIE WITH WHAT THEY WERE MADE FROM.
 struct Message {
   const Moment* time = nullptr;
-  absl::string_view kind;  // "public", "private"
+  absl::string_view kind;  // "public", "private", "file", "notice"
   absl::string_view dialect;
-  absl::string_view from;
-  absl::string_view to;  // empty if public
-  absl::string_view body;
+  absl::string_view from;  // empty if it is the server
+  absl::string_view to;    // empty if public
+  absl::string_view body;  // of a file: its name
+  // Of a file, once it is here.
+  absl::string_view path;
+  std::optional<uint64_t> size;
 };
 
 // A compiled format.

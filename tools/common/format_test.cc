@@ -131,6 +131,24 @@ TEST(Json, SaysWhatIsNotUtf8InBase64) {
   EXPECT_THAT(json, Not(HasSubstr("\"to\"")));
 }
 
+TEST(Json, SaysWhereAFileIs) {
+  Message message = Whispered("photo.png");
+  message.kind = "file";
+  message.path = "/in/photo.png";
+  message.size = 51187;
+  EXPECT_THAT(Print("%j", message),
+              HasSubstr("\"kind\":\"file\",\"dialect\":\"chaton\",\"from\":\"ann\",\"to\":\"bob\","
+                        "\"body\":\"photo.png\",\"path\":\"/in/photo.png\",\"size\":51187}"));
+}
+
+TEST(Json, ANoticeIsFromNobody) {
+  Message message = Said("closing");
+  message.kind = "notice";
+  message.from = "";
+  EXPECT_THAT(Print("%j", message),
+              HasSubstr("\"kind\":\"notice\",\"dialect\":\"chaton\",\"body\":\"closing\"}"));
+}
+
 TEST(Json, TakesTheLeastThereIs) {
   const absl::StatusOr<ParsedMessage> parsed =
       ParseJson(" { \"body\" : \"x\", \"to\": null, \"other\": [1, 2] } ");

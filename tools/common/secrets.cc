@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
@@ -157,7 +158,7 @@ absl::StatusOr<Secret> Prompt(const PasswordWish& wish) {
   if (!quiet.off()) return Bad("/dev/tty", "its echo cannot be turned off");
   absl::StatusOr<Secret> secret =
       Ask(tty.get(), signals, absl::StrCat("Password of ", wish.whose, ": "));
-  if (!secret.ok() || !wish.twice) return secret;
+  if (!secret.ok() || !wish.is_new) return secret;
   const absl::StatusOr<Secret> again = Ask(tty.get(), signals, "The same again: ");
   if (again.ok() && again->bytes() != secret->bytes()) {
     return Bad("the terminal", "these were two different passwords");
@@ -204,12 +205,21 @@ absl::StatusOr<std::optional<Secret>> FindPassword(const Settings& settings,
   absl::StatusOr<std::optional<Secret>> found = FromCredentials(surroundings);
   if (found.ok() && !found->has_value()) found = FromEnvironment(surroundings);
   if (!found.ok() || found->has_value()) return found;
-  const bool required = passwords == Passwords::kRequired;
+  const bool required = passwords == Passwords::kRequired || wish.is_new;
   if (flags.ask || (required && ::isatty(STDIN_FILENO) != 0)) return Prompt(wish);
   if (!required) return std::nullopt;
   return absl::InvalidArgumentError(
       absl::StrCat(wish.dialect->name(),
                    " takes a password: --password-file PATH, CHAT_PASSWORD or --ask-password"));
+}
+
+absl::StatusOr<Secret> NewPassword(int input, absl::string_view whose) {
+  if (::isatty(input) != 0) return Prompt({nullptr, std::string(whose), /*is_new=*/true});
+  absl::StatusOr<Secret> secret = ReadSecret(input, /*line=*/false, "standard input");
+  if (secret.ok() && absl::StrContains(secret->bytes(), '\n')) {
+    return Bad("standard input", "the password is more than one line");
+  }
+  return secret;
 }
 
 ExitCode ExitCodeForPassword(const absl::Status& status) {

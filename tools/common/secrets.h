@@ -47,8 +47,8 @@ void AddPasswordFlags(Settings& settings, PasswordFlags* flags);
 // What FindPassword has to know.
 struct PasswordWish {
   const Dialect* dialect = nullptr;
-  std::string whose;   // "ann on crp://..."; for the prompt
-  bool twice = false;  // a prompt asks again: the password is a new one
+  std::string whose;    // "ann on crp://..."; for the prompt
+  bool is_new = false;  // of an account to be made: it is needed, and a prompt asks for it twice
 };
 
 // Looks for a password in this order: --password-file (the setting), the file chat-password in
@@ -66,6 +66,10 @@ absl::StatusOr<std::optional<Secret>> FindPassword(const Settings& settings,
                                                    const PasswordFlags& flags,
                                                    const PasswordWish& wish,
                                                    const Surroundings& surroundings);
+
+// A new password for `whose`, from `input`: asked for twice if that is a terminal; else its one
+// line. Errors are kFailedPrecondition and kCancelled, as above. Call it while there is one thread.
+absl::StatusOr<Secret> NewPassword(int input, absl::string_view whose);
 
 // What a tool exits with after such an error. A file that others can read is a bad configuration of
 // this machine (78), and not a refusal of the server (77).

@@ -57,7 +57,7 @@ using Environment = std::map<std::string, std::string>;
 absl::StatusOr<std::optional<Secret>> Find(Passwords passwords,
                                            const std::vector<std::string>& arguments,
                                            const Environment& environment = {},
-                                           bool twice = false) {
+                                           bool is_new = false) {
   Settings settings("tool", "", "");
   PasswordFlags flags;
   AddPasswordFlags(settings, &flags);
@@ -72,7 +72,7 @@ absl::StatusOr<std::optional<Secret>> Find(Passwords passwords,
   EXPECT_EQ(settings.Parse(static_cast<int>(argv.size()), argv.data(), surroundings), std::nullopt)
       << out.str();
   const Needy dialect(passwords);
-  return FindPassword(settings, flags, {&dialect, "ann", twice}, surroundings);
+  return FindPassword(settings, flags, {&dialect, "ann", is_new}, surroundings);
 }
 
 // The password that is found, or why there is none.
@@ -177,13 +177,13 @@ TEST_F(SecretsTest, ADialectWithoutPasswordsTakesNone) {
 // through a pipe.
 class Asked {
  public:
-  explicit Asked(bool twice) {
+  explicit Asked(bool is_new) {
     int ends[2];
     EXPECT_EQ(::pipe(ends), 0);
     child_ = ::forkpty(&terminal_, nullptr, nullptr, nullptr);
     if (child_ == 0) {
       const absl::StatusOr<std::optional<Secret>> found =
-          Find(Passwords::kOptional, {"--ask-password"}, {}, twice);
+          Find(Passwords::kOptional, {"--ask-password"}, {}, is_new);
       const std::string told =
           found.ok() ? std::string((**found).bytes()) : std::string(found.status().message());
       ::_exit(::write(ends[1], told.data(), told.size()) < 0 ? 1 : 0);
@@ -234,7 +234,7 @@ class Asked {
 };
 
 TEST(Prompt, AsksWithoutEcho) {
-  Asked asked(/*twice=*/false);
+  Asked asked(/*is_new=*/false);
   asked.AwaitQuestion("Password of ann: ");
   asked.Type("top secret\n");
   EXPECT_EQ(asked.Told(), "top secret");
@@ -243,7 +243,7 @@ TEST(Prompt, AsksWithoutEcho) {
 }
 
 TEST(Prompt, AsksTwiceForANewOne) {
-  Asked asked(/*twice=*/true);
+  Asked asked(/*is_new=*/true);
   asked.AwaitQuestion("Password of ann: ");
   asked.Type("top secret\n");
   asked.AwaitQuestion("The same again: ");
@@ -252,7 +252,7 @@ TEST(Prompt, AsksTwiceForANewOne) {
 }
 
 TEST(Prompt, EndsWithAnInterrupt) {
-  Asked asked(/*twice=*/false);
+  Asked asked(/*is_new=*/false);
   asked.AwaitQuestion("Password of ann: ");
   asked.Type("half\x03");
   EXPECT_EQ(asked.Told(), "");

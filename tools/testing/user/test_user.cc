@@ -17,20 +17,35 @@ namespace {
 
 constexpr timeval kHangGuard = {60, 0};
 
+// A connected socket whose reads do not take forever. `address` is in network order.
+int Connect(uint32_t address, uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  EXPECT_EQ(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kHangGuard, sizeof(kHangGuard)), 0);
+  sockaddr_in to = {};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(port);
+  to.sin_addr.s_addr = address;
+  EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0)
+      << "port " << port << ": " << strerror(errno);
+  return fd;
+}
+
+void SendAll(int fd, absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n < 0) return;  // the peer has closed; the next read tells
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+}
+
 }  // namespace
 
 TestUser::TestUser(const std::string& text) {
   const absl::StatusOr<client::ServerUrl> url = client::ParseServerUrl(text, FindDialect);
   EXPECT_TRUE(url.ok()) << url.status();
-  session_ = url->dialect->NewClientSession(url->options, *this);
-  fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  EXPECT_EQ(setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &kHangGuard, sizeof(kHangGuard)), 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(url->port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0)
-      << text << ": " << strerror(errno);
+  dialect_ = url->dialect;
+  session_ = dialect_->NewClientSession(url->options, *this);
+  fd_ = Connect(htonl(INADDR_LOOPBACK), url->port);
 }
 
 TestUser::~TestUser() { close(fd_); }
@@ -39,6 +54,17 @@ void TestUser::LogIn(absl::string_view name) {
   const absl::Status status = session_->Login(name);
   EXPECT_TRUE(status.ok()) << status;
   Await<LoggedIn>();
+}
+
+bool TestUser::LogInWithPassword(absl::string_view name, absl::string_view password) {
+  const absl::Status status = session_->LoginWithPassword(name, password);
+  EXPECT_TRUE(status.ok()) << status;
+  for (ClientEvent event; NextEvent(event);) {
+    if (std::holds_alternative<LoggedIn>(event)) return true;
+    if (std::holds_alternative<LoginRefused>(event)) return false;
+  }
+  ADD_FAILURE() << "the connection has ended without an answer";
+  return false;
 }
 
 void TestUser::AwaitClosed() {
@@ -56,13 +82,7 @@ std::string TestUser::ReadTunnel(size_t size) {
 
 void TestUser::CloseWriting() { EXPECT_EQ(shutdown(fd_, SHUT_WR), 0); }
 
-void TestUser::Send(absl::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (n < 0) return;  // the server has closed; the next read tells
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-}
+void TestUser::Send(absl::string_view bytes) { SendAll(fd_, bytes); }
 
 bool TestUser::NextEvent(ClientEvent& event) {
   while (events_.empty()) {
@@ -85,6 +105,30 @@ bool TestUser::ReadMore() {
   relay_ = step.next == Next::kRelay;
   EXPECT_NE(step.next, Next::kClose) << "the server broke the protocol";
   return step.next != Next::kClose;
+}
+
+TestDirect::TestDirect(const Dialect& dialect, std::string self, std::string peer,
+                       const DirectAddress& at) {
+  uint32_t address = 0;
+  EXPECT_EQ(at.address.size(), sizeof(address));
+  memcpy(&address, at.address.data(), sizeof(address));
+  fd_ = Connect(address, at.port);
+  session_ = dialect.NewDirectSession(
+      {DirectOptions::Side::kConnects, std::move(self), std::move(peer), at.id}, *this);
+  session_->Start();
+}
+
+TestDirect::~TestDirect() { close(fd_); }
+
+void TestDirect::Send(absl::string_view bytes) { SendAll(fd_, bytes); }
+
+bool TestDirect::Finish() {
+  shutdown(fd_, SHUT_WR);
+  char buffer[4096];
+  ssize_t n = 1;
+  while (n > 0) n = recv(fd_, buffer, sizeof(buffer), 0);
+  EXPECT_FALSE(n < 0 && errno == EAGAIN) << "nothing came for a minute";
+  return n == 0;
 }
 
 TestTunnel::TestTunnel(const std::string& url, TestUser& asker, absl::string_view asker_name,

@@ -14,6 +14,8 @@
 #include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
 #include "libchat/dialect/client_session.h"
+#include "libchat/dialect/dialect.h"
+#include "libchat/dialect/direct_session.h"
 
 namespace chat::testing {
 
@@ -29,6 +31,10 @@ class TestUser : private ClientHost {
 
   // Logs in, and waits for the server's word.
   void LogIn(absl::string_view name);
+  // The same, to an account. False if the server refuses.
+  bool LogInWithPassword(absl::string_view name, absl::string_view password);
+
+  const Dialect& dialect() const { return *dialect_; }
 
   // To speak with; what is sent goes out at once.
   ClientSession& session() { return *session_; }
@@ -59,11 +65,37 @@ class TestUser : private ClientHost {
   // False at the end of the connection.
   bool ReadMore();
 
+  const Dialect* dialect_ = nullptr;
   int fd_ = -1;
   std::unique_ptr<ClientSession> session_;
   std::string unread_;  // bytes that the session has not consumed
   bool relay_ = false;  // they are the tunnel's
   std::deque<ClientEvent> events_;
+};
+
+// The end of a direct connection that connects, driven step by step.
+// Thread safety: none.
+class TestDirect : private DirectHost {
+ public:
+  // Connects to `at` (IPv4), and says who this is.
+  TestDirect(const Dialect& dialect, std::string self, std::string peer, const DirectAddress& at);
+  TestDirect(const TestDirect&) = delete;
+  TestDirect& operator=(const TestDirect&) = delete;
+  ~TestDirect() override;
+
+  // To speak with; what is sent goes out at once.
+  DirectSession& session() { return *session_; }
+
+  // Our direction ends; then waits for the end of the other. True if that is orderly, which
+  // confirms everything, and false if it is a reset.
+  bool Finish();
+
+ private:
+  void Send(absl::string_view bytes) override;
+  void OnDirectEvent(DirectEvent) override {}
+
+  int fd_ = -1;
+  std::unique_ptr<DirectSession> session_;
 };
 
 // A tunnel between two users who are logged in: the half of each.

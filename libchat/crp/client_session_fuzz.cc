@@ -1,0 +1,78 @@
+// The client session on anything: the first byte chooses the options and what the client has done,
+// the rest is what the server sends.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "libchat/crp/client_session.h"
+#include "libchat/crp/packets.h"
+#include "libchat/testing/fake_host.h"
+#include "libchat/testing/segments.h"
+
+namespace chat::crp {
+namespace {
+
+using chat::testing::FakeClientHost;
+using chat::testing::Feeder;
+using chat::testing::Segments;
+
+void Check(bool holds) {
+  if (!holds) std::abort();
+}
+
+struct Outcome {
+  std::vector<std::string> events;
+  Next next = Next::kMore;
+
+  friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+Outcome Run(uint8_t mode, const Segments& segments) {
+  FakeClientHost host;
+  ClientSession session(mode & 1 ? Compat::kAuthor : Compat::kDocument, host);
+  Feeder feeder([&](absl::string_view in) { return session.OnBytes(in); });
+  switch (mode / 2 % 4) {
+    case 0:
+      break;
+    case 1:
+      Check(session.Register("alice", "secret1").ok());
+      break;
+    case 2:
+      Check(session.LoginWithPassword("alice", "secret1").ok());
+      break;
+    case 3:
+      Check(session.LoginWithPassword("alice", "secret1").ok());
+      feeder.Feed(Encode({.command = Command::kSign, .status = kSuccessful, .user_id = "alice"}));
+      feeder.Feed(Encode({.command = Command::kRsp,
+                          .session_id = "S00042",
+                          .source_user = "alice",
+                          .target_user = "bobby",
+                          .status = kAccepted}));
+      Check(session.SendPrivate(1, User("bobby"), *Text::From("hi")).ok());
+      break;
+  }
+  for (const std::string& segment : segments) {
+    if (feeder.Feed(segment) == Next::kMore) Check(feeder.rest().size() <= kMaxMessageSize);
+  }
+  return {host.TakeEvents(), feeder.next()};
+}
+
+}  // namespace
+}  // namespace chat::crp
+
+// Any split of the same bytes has the same effects.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using chat::crp::Run;
+  if (size == 0) return 0;
+  const absl::string_view in(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const auto whole = Run(data[0], chat::testing::Whole(in));
+  chat::crp::Check(Run(data[0], chat::testing::ByteByByte(in)) == whole);
+  std::mt19937 random(static_cast<uint32_t>(size));
+  chat::crp::Check(Run(data[0], chat::testing::Random(in, random)) == whole);
+  return 0;
+}

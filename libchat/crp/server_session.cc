@@ -126,6 +126,7 @@ void ServerSession::OnInvt(const Message& message) {
     case Delivery::kSent:
       return;
     case Delivery::kNoSuchUser:
+    case Delivery::kNoSuchServer:
       host_.Count(Fault::kNoSuchUser);
       return SayNoTalk(login_, target, compat_ == Compat::kAuthor ? kFailed : kNotExist);
     case Delivery::kNoConsent:

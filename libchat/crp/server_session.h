@@ -59,6 +59,9 @@ class ServerSession final : public chat::ServerSession {
   void Tell(const Registered& event);
   // What crp has no words for: its user asks for a talk before it writes, and has no relays.
   void Tell(const Undelivered&) {}
+  void Tell(const FileChunk&) {}
+  void Tell(const Announcement&) {}
+  void Tell(const MergeAnswer&) {}
   void Tell(const RelayClosing&) {}
   void Tell(const RelayEstablished&) {}
 

@@ -338,16 +338,17 @@ Delivery Hub::AnswerRequest(SessionId session, RequestKind kind, UserRef asker, 
   if (!asking) return Delivery::kNoSuchUser;
   const std::optional<RequestTable::Entry> request = requests_.TakeOldest(kind, asking, session);
   if (!request) return Delivery::kNotPossible;
+  Delivery delivery = Delivery::kSent;
   if (!accept) {
     PostAnswer(section, *request, Verdict::kRefused);
     DropHeld(section, *request);
   } else if (kind == RequestKind::kTalk) {
-    if (!OpenTalk(section, *request, true, random)) return Delivery::kNotPossible;
+    if (!OpenTalk(section, *request, true, random)) delivery = Delivery::kNotPossible;
   } else if (kind != RequestKind::kRelay || !OpenRelay(section, *request, random)) {
     PostAnswer(section, *request, Verdict::kFailed);
   }
   ForgetRemoteUnlessNamed(asking);
-  return Delivery::kSent;
+  return delivery;
 }
 
 Delivery Hub::AcceptDirect(SessionId session, UserRef asker, const DirectAddress& at) {

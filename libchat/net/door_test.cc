@@ -66,6 +66,24 @@ TEST(CountedAsTest, LoopbackIsExemptIfTheConfigSaysSo) {
   }
 }
 
+TEST(DoorTest, ItsOwnConnectionsCountButKeepNobodyOut) {
+  Limits limits = Unbounded();
+  limits.connections = 2;
+  limits.unauthenticated = 1;
+  Door door(limits);
+  std::optional<Door::Pass> own = door.AdmitOwn();
+  EXPECT_EQ(door.count(), 1);
+  EXPECT_EQ(own->counted_as(), "");
+  own->Authenticated();  // changes nothing
+  const Answer in = Knock(door, "192.0.2.1");
+  EXPECT_TRUE(in.pass);
+  EXPECT_EQ(Knock(door, "192.0.2.2").refused, Counter::kRefusedConnections);
+  const Door::Pass more = door.AdmitOwn();  // beyond the bound, too
+  EXPECT_EQ(door.count(), 3);
+  own.reset();
+  EXPECT_EQ(door.count(), 2);
+}
+
 TEST(DoorTest, BoundsConnections) {
   Limits limits = Unbounded();
   limits.connections = 2;

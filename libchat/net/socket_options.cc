@@ -17,6 +17,7 @@ constexpr absl::Duration kLinkIdle = absl::Seconds(10);
 constexpr absl::Duration kLinkInterval = absl::Seconds(5);
 constexpr int64_t kLinkProbes = 2;
 constexpr absl::Duration kLinkTimeout = absl::Seconds(20);
+constexpr int64_t kLinkReceiveBuffer = 128 * 1024;
 
 }  // namespace
 
@@ -47,6 +48,7 @@ void SetLinkOptions(int fd) {
   SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, absl::ToInt64Seconds(kLinkInterval));
   SetOption(fd, IPPROTO_TCP, TCP_KEEPCNT, kLinkProbes);
   SetOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, absl::ToInt64Milliseconds(kLinkTimeout));
+  SetOption(fd, SOL_SOCKET, SO_RCVBUF, kLinkReceiveBuffer);
 }
 
 void SetUnpaced(int fd) {

@@ -16,7 +16,8 @@ void SetOption(int fd, int level, int name, int64_t value);
 void SetSocketOptions(int fd, const Limits& limits);
 
 // For a link to another server, on top of those: a dead one is seen within 20 seconds, so that it
-// does not stand in the way of the next.
+// does not stand in the way of the next; and what people say does not stand behind megabytes of
+// somebody's file in the kernel.
 void SetLinkOptions(int fd);
 
 // Peers on this machine have no bottleneck on their way that they would have to be paced for.

@@ -19,7 +19,9 @@ void Outbox::Follow(LogPosition start) {
 }
 
 void Outbox::Unfollow(uint64_t end) {
-  if (following()) end_ = std::max(end, cursor_.offset);
+  if (!following()) return;
+  end_ = std::max(end, cursor_.offset);
+  if (first_ < marks_.size()) end_ = std::max(end_, marks_.back().resume);
 }
 
 void Outbox::Append(absl::string_view bytes, uint64_t at) {

@@ -29,8 +29,8 @@ class Outbox {
  public:
   // From `start` on, what the log gets is due, behind all that was appended before.
   void Follow(LogPosition start);
-  // Nothing at or behind `end` of the log is due any more; everything before it still is. `end` is
-  // not before any position that was appended at.
+  // Nothing at or behind `end` of the log is due any more; everything before it still is, and all of
+  // its own: where some of that was appended behind `end`, the log ends there.
   void Unfollow(uint64_t end);
   bool following() const { return static_cast<bool>(cursor_.chunk); }
 

@@ -304,6 +304,18 @@ TEST_F(OutboxTest, UnfollowLeavesWhatCameBefore) {
   EXPECT_FALSE(outbox.HasData(log_.head()));
 }
 
+TEST_F(OutboxTest, UnfollowLeavesWhatIsItsOwn) {
+  Outbox outbox = Follower();
+  Say("one ");
+  const uint64_t end = log_.head();
+  Say("two ");
+  outbox.Append("own ", log_.head());
+  Say("three ");
+  outbox.Unfollow(end);
+  outbox.Append("last words", log_.head());
+  EXPECT_EQ(Due(outbox), "one two own last words");
+}
+
 TEST_F(OutboxTest, UnfollowOfWhatIsConsumedLeavesNothing) {
   Outbox outbox = Follower();
   Say("one two");

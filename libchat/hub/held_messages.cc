@@ -13,7 +13,9 @@ HeldMessages::AddResult HeldMessages::Add(SessionId from, SessionId to, Text bod
       return AddResult::kPairFull;
     }
   }
-  Queue& queue = pairs_[{from, to}];
+  const auto [it, first] = pairs_.try_emplace({from, to});
+  if (first) ++senders_[from];
+  Queue& queue = it->second;
   queue.bodies.emplace_back(body);
   queue.bytes += size;
   bytes_ += size;
@@ -25,6 +27,7 @@ std::vector<OwnedText> HeldMessages::Take(SessionId from, SessionId to) {
   if (it == pairs_.end()) return {};
   Queue queue = std::move(it->second);
   pairs_.erase(it);
+  if (--senders_[from] == 0) senders_.erase(from);
   bytes_ -= queue.bytes;
   return std::move(queue.bodies);
 }

@@ -3,6 +3,7 @@
 #ifndef LIBCHAT_HUB_HELD_MESSAGES_H_
 #define LIBCHAT_HUB_HELD_MESSAGES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -25,6 +26,8 @@ class HeldMessages {
 
   AddResult Add(SessionId from, SessionId to, Text body, const Limits& limits);
   bool Has(SessionId from, SessionId to) const { return pairs_.contains({from, to}); }
+  // True if anything that `from` has said waits.
+  bool HasAny(SessionId from) const { return senders_.contains(from); }
   // Takes what waits, in the order in which it was said.
   std::vector<OwnedText> Take(SessionId from, SessionId to);
 
@@ -37,6 +40,7 @@ class HeldMessages {
   };
 
   absl::flat_hash_map<std::pair<SessionId, SessionId>, Queue> pairs_;
+  absl::flat_hash_map<SessionId, size_t> senders_;  // a count of queues
   int64_t bytes_ = 0;
 };
 

@@ -182,6 +182,11 @@ Delivery Hub::SendPrivate(SessionId session, UserRef to, Text body) {
   return Deliver(section, session, target, body);
 }
 
+bool Hub::WaitsForConsent(SessionId session) const {
+  absl::MutexLock lock(&mu_);
+  return held_.HasAny(session);
+}
+
 Delivery Hub::SendInTalk(SessionId session, TalkNumber talk, UserRef to, Text body) {
   Section section(*this);
   const Member* from = FindMember(session);

@@ -149,6 +149,8 @@ class Hub {
 
   // What these do is said at SessionHost.
   Delivery SendPrivate(SessionId session, UserRef to, Text body);
+  // True if something that the session has said waits for consent. News of it comes as an event.
+  bool WaitsForConsent(SessionId session) const;
   Delivery SendInTalk(SessionId session, TalkNumber talk, UserRef to, Text body);
   Delivery CloseTalk(SessionId session, TalkNumber talk, UserRef other);
   Delivery Ask(SessionId session, RequestKind kind, UserRef to, Text reason);

@@ -279,7 +279,9 @@ TEST_F(MeetingTest, MessageOfOneWhoCannotAskWaitsForConsent) {
   EXPECT_EQ(Say(freda_, "conny", "one"), Delivery::kSent);
   EXPECT_EQ(Say(freda_, "conny", "two"), Delivery::kSent);
   EXPECT_THAT(News(), ElementsAre("conny: Request talk freda -> conny: \"one\""));
+  EXPECT_TRUE(hub_.WaitsForConsent(freda_));
   EXPECT_EQ(AnswerTalk(conny_, "freda", true), Delivery::kSent);
+  EXPECT_FALSE(hub_.WaitsForConsent(freda_));
   EXPECT_EQ(Say(freda_, "conny", "three"), Delivery::kSent);
   EXPECT_THAT(News(), ElementsAre("freda: Answer talk freda -> conny: accepted grant 1",
                                   "conny: Answer talk freda -> conny: accepted grant 1",

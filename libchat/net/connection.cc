@@ -160,11 +160,15 @@ void Connection::Read() {
   }
   if (n == 0) {
     input_ended_ = half_closed_ = true;
-    return Finish();
+    return FinishInput();
   }
   bytes_in_ += static_cast<size_t>(n);
   shard_.hub().counters().Add(Counter::kBytesIn, static_cast<size_t>(n));
   Process({buffer, left + static_cast<size_t>(n)});
+}
+
+void Connection::FinishInput() {
+  if (!logged_in_ || !shard_.hub().WaitsForConsent(id_)) Finish();
 }
 
 // What is read from one that has to wait for its rate stays here meanwhile: that must be little.
@@ -451,6 +455,7 @@ void Connection::OnEvent(const Event& event, uint64_t at, bool last) {
   FlushPublishes();
   send_at_.reset();
   if (last || next == Next::kClose) return Finish();
+  if (input_ended_ && state_ == State::kOpen) return FinishInput();
   if (paused_ && next == Next::kMore && state_ == State::kOpen) {
     paused_ = false;
     Process(unread_);

@@ -139,6 +139,8 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void OnChecked(absl::string_view name, Hub::LoginRight right, CheckResult result);
   void OnRight(absl::string_view name, Hub::LoginRight right);
   void OnRegistered(RegisterResult result);
+  // The client has ended its stream: so does the server, once what the client has said is settled.
+  void FinishInput();
   // Waits for its rate. A client that keeps on is told so by its session.
   void Throttle();
   SessionLimits SessionLimitsNow() const;

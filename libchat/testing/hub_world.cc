@@ -58,7 +58,7 @@ class HubWorld::Connection final : public SessionHost {
     input_ended_ = true;
     if (peer_ != nullptr) {
       peer_->EndWith(End::kHalfClosed);
-    } else if (feeder_.next() != Next::kRelay) {
+    } else if (feeder_.next() != Next::kRelay && !hub_.WaitsForConsent(id_)) {
       Close();  // what is due was written at once
     }
   }
@@ -84,6 +84,8 @@ class HubWorld::Connection final : public SessionHost {
     send_at_.reset();
     if (const auto* chunk = std::get_if<FileChunk>(&event)) file_bytes_ += chunk->content.size();
     if (next == Next::kClose || (next == Next::kMore && feeder_.Resume() == Next::kClose)) Close();
+    const bool half_closed = input_ended_ && feeder_.next() != Next::kRelay;
+    if (half_closed && end_ == End::kOpen && !hub_.WaitsForConsent(id_)) Close();
   }
 
   // The answer to what a paused session waits for. False: there is none.

@@ -311,12 +311,13 @@ TEST_F(MeetingTest, WithoutConsentEachMessageIsReportedLost) {
   hub_.Logout(chris_);
   EXPECT_THAT(
       News(),
-      ElementsAre("conny: Request talk freda -> conny: \"one\"",
-                  "freda: Answer talk freda -> conny: refused", "freda: Undelivered to conny from freda",
-                  "freda: Undelivered to conny from freda", "conny: Request talk frank -> conny: \"three\"",
-                  "frank: Answer talk frank -> conny: refused", "frank: Undelivered to conny from frank",
-                  "chris: Request talk freda -> chris: \"four\"",
-                  "freda: Answer talk freda -> chris: absent", "freda: Undelivered to chris from freda"));
+      ElementsAre(
+          "conny: Request talk freda -> conny: \"one\"",
+          "freda: Answer talk freda -> conny: refused", "freda: Undelivered to conny from freda",
+          "freda: Undelivered to conny from freda", "conny: Request talk frank -> conny: \"three\"",
+          "frank: Answer talk frank -> conny: refused", "frank: Undelivered to conny from frank",
+          "chris: Request talk freda -> chris: \"four\"",
+          "freda: Answer talk freda -> chris: absent", "freda: Undelivered to chris from freda"));
 }
 
 TEST_F(MeetingTest, WhatWaitsIsDeliveredWhenTheOtherAsks) {
@@ -388,8 +389,7 @@ TEST_F(MeetingTest, MessageTooLongForItsReceiverIsRefused) {
 TEST_F(MeetingTest, NameIsTakenBackAsItIsShownInAscii) {
   In("ren\u00e9", kFree);
   EXPECT_EQ(AskTalk(conny_, "ren?"), Delivery::kSent);
-  EXPECT_THAT(News(),
-              ElementsAre("conny: Answer talk conny -> ren\\xc3\\xa9: accepted grant 1"));
+  EXPECT_THAT(News(), ElementsAre("conny: Answer talk conny -> ren\\xc3\\xa9: accepted grant 1"));
   EXPECT_EQ(Say(conny_, "ren?", "hi"), Delivery::kSent);
   // Only for those who cannot say it otherwise.
   EXPECT_EQ(Say(freda_, "ren?", "hi"), Delivery::kNoSuchUser);

@@ -636,7 +636,7 @@ TEST(EventTest, IsSaidAsTheDocumentSays) {
       {PrivateMessage{bobby, alice, Owned(""), 1, 42}, Txt("bobby@7", "alice", "")},
       {TalkClosed{42, bobby}, Close("bobby@7", "alice")},
       // What crp has no message for.
-      {Undelivered{bobby}, ""},
+      {Undelivered{bobby, alice}, ""},
       {Request{RequestKind::kRelay, bobby, alice, {}}, ""},
       {Answer{RequestKind::kRelay, alice, bobby, Verdict::kAccepted, 1}, ""},
   };

@@ -559,7 +559,7 @@ TEST(EventTest, IsSaidAsTheDocumentSays) {
       {Answer{RequestKind::kTalk, alice, bob, Verdict::kAccepted, 1}, ""},
       {Answer{RequestKind::kRelay, alice, bob, Verdict::kRefused, 0}, ""},
       {TalkClosed{1, bob}, ""},
-      {Undelivered{bob}, ""},
+      {Undelivered{bob, bob}, ""},
       {Registered{true}, ""},
       {RelayClosing{1, bob}, ""},
       {RelayEstablished{}, ""},

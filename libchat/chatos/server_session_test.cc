@@ -523,7 +523,7 @@ TEST(EventTest, IsSaidAsTheDocumentSays) {
       {Request{RequestKind::kDirect, bob, alice, {}}, {}},
       {chat::Answer{RequestKind::kTalk, alice, bob, Verdict::kAccepted, 1}, {}},
       {TalkClosed{3, bob}, {}},
-      {Undelivered{bob}, {}},
+      {Undelivered{bob, bob}, {}},
   };
   for (const auto& c : kCases) {
     const auto client = Client::LoggedIn();

@@ -44,6 +44,8 @@ struct MeshOptions {
   // that leads there.
   bool list_self = true;
   uint16_t listed_port = 0;
+
+  friend bool operator==(const MeshOptions&, const MeshOptions&) = default;
 };
 
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };

@@ -85,6 +85,11 @@ class GrpcAdminClient final : public AdminClient {
                                        &admin::v1::ListTunnelsResponse::tunnels);
   }
 
+  absl::StatusOr<std::vector<admin::v1::Server>> Servers() override {
+    return AllPages<admin::v1::Server>(&Admin::Stub::ListServers, admin::v1::ListServersRequest(),
+                                       &admin::v1::ListServersResponse::servers);
+  }
+
   absl::StatusOr<std::vector<admin::v1::Account>> Accounts() override {
     return AllPages<admin::v1::Account>(&Admin::Stub::ListAccounts,
                                         admin::v1::ListAccountsRequest(),
@@ -122,6 +127,13 @@ class GrpcAdminClient final : public AdminClient {
     request.set_id(id);
     admin::v1::CloseTunnelResponse response;
     return Call(*admin_, &Admin::Stub::CloseTunnel, request, &response);
+  }
+  absl::Status Merge(absl::string_view host, uint16_t port) override {
+    admin::v1::MergeRequest request;
+    request.set_host(std::string(host));
+    request.set_port(port);
+    admin::v1::MergeResponse response;
+    return Call(*admin_, &Admin::Stub::Merge, request, &response);
   }
   absl::Status Say(absl::string_view text) override {
     admin::v1::SayRequest request;

@@ -39,7 +39,7 @@ class AdminClient {
   virtual absl::StatusOr<std::vector<admin::v1::User>> Users() = 0;
   virtual absl::StatusOr<std::vector<admin::v1::Connection>> Connections(bool show_addresses) = 0;
   virtual absl::StatusOr<std::vector<admin::v1::Tunnel>> Tunnels() = 0;
-
+  virtual absl::StatusOr<std::vector<admin::v1::Server>> Servers() = 0;
   virtual absl::StatusOr<std::vector<admin::v1::Account>> Accounts() = 0;
 
   virtual absl::Status AddAccount(absl::string_view name, absl::string_view password) = 0;
@@ -47,6 +47,7 @@ class AdminClient {
   virtual absl::Status RemoveAccount(absl::string_view name) = 0;
   virtual absl::Status KickUser(absl::string_view name) = 0;
   virtual absl::Status CloseTunnel(uint64_t id) = 0;
+  virtual absl::Status Merge(absl::string_view host, uint16_t port) = 0;
   virtual absl::Status Say(absl::string_view text) = 0;
   virtual absl::Status Drain() = 0;
 

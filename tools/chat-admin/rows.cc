@@ -44,6 +44,7 @@ std::vector<std::string> ConnectionColumns(bool show_addresses) {
   return Keys(ToRow(admin::v1::Connection(), show_addresses));
 }
 std::vector<std::string> TunnelColumns() { return Keys(ToRow(admin::v1::Tunnel())); }
+std::vector<std::string> ServerColumns() { return Keys(ToRow(admin::v1::Server())); }
 std::vector<std::string> AccountColumns() { return Keys(ToRow(admin::v1::Account())); }
 std::vector<std::string> EventColumns() { return Keys(ToRow(admin::v1::WatchResponse())); }
 
@@ -84,6 +85,14 @@ Row ToRow(const admin::v1::Tunnel& tunnel) {
           {"bytes_from_second", tunnel.bytes_from_second()}};
 }
 
+Row ToRow(const admin::v1::Server& server) {
+  return {{"id", server.id()},
+          {"address", server.address()},
+          {"opened_here", server.opened_here()},
+          {"connection_id", server.connection_id()},
+          {"merge_time", Time(server.merge_time())}};
+}
+
 Row ToRow(const admin::v1::Account& account) {
   return {{"name", account.name()}, {"create_time", Time(account.create_time())}};
 }
@@ -112,6 +121,8 @@ Row ToRow(const admin::v1::GetStatusResponse& status, bool all_counters) {
              {"users_by_dialect", Counts(status.users_by_dialect(), true)},
              {"connections", status.connections()},
              {"tunnels", status.tunnels()},
+             {"server_id", status.server_id()},
+             {"servers", status.servers()},
              {"log_bytes", status.log_bytes()},
              {"memory_bytes", status.memory_bytes()}};
   row["rates"] = {{"messages_per_second", TwoDecimals(rates.messages_per_second())},

@@ -15,12 +15,14 @@ namespace chat::tools {
 std::vector<std::string> UserColumns();
 std::vector<std::string> ConnectionColumns(bool show_addresses);
 std::vector<std::string> TunnelColumns();
+std::vector<std::string> ServerColumns();
 std::vector<std::string> AccountColumns();
 std::vector<std::string> EventColumns();
 
 Row ToRow(const admin::v1::User& user);
 Row ToRow(const admin::v1::Connection& connection, bool show_addresses);
 Row ToRow(const admin::v1::Tunnel& tunnel);
+Row ToRow(const admin::v1::Server& server);
 Row ToRow(const admin::v1::Account& account);
 Row ToRow(const admin::v1::WatchResponse& event);
 // For RenderObject. `all_counters`: those that are 0 as well.

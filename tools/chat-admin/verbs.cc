@@ -27,6 +27,7 @@
 #include "tools/chat-admin/screen.h"
 #include "tools/chat-admin/top.h"
 #include "tools/common/diagnostics.h"
+#include "tools/common/host_port.h"
 #include "tools/common/paths.h"
 #include "tools/common/secrets.h"
 
@@ -122,6 +123,10 @@ ExitCode Tunnels(Context& context) {
   return PrintList(context, TunnelColumns(), context.client.Tunnels());
 }
 
+ExitCode Servers(Context& context) {
+  return PrintList(context, ServerColumns(), context.client.Servers());
+}
+
 ExitCode ListAccounts(Context& context) {
   return PrintList(context, AccountColumns(), context.client.Accounts());
 }
@@ -144,6 +149,15 @@ ExitCode CloseTunnel(Context& context) {
     return kExitUsage;
   }
   return Done(context, context.client.CloseTunnel(id));
+}
+
+ExitCode Merge(Context& context) {
+  const auto server = ParseHostPort(context.arguments[0]);
+  if (!server.ok()) {
+    context.say.Error(server.status().message());
+    return kExitUsage;
+  }
+  return Done(context, context.client.Merge(server->host, server->port));
 }
 
 ExitCode Say(Context& context) {
@@ -243,6 +257,8 @@ constexpr Verb kVerbs[] = {
     {"users", "", "who is logged in", 0, 0, Users},
     {"connections", "", "the connections of clients", 0, 0, Connections},
     {"tunnels", "", "the relayed private connections", 0, 0, Tunnels},
+    {"servers", "", "the servers that this one is merged with", 0, 0, Servers},
+    {"merge", "HOST:PORT", "merges with another server, and all of its own", 1, 1, Merge},
     {"kick", "USER", "ends a user's connection and tunnels", 1, 1, Kick},
     {"close-tunnel", "ID", "ends a tunnel", 1, 1, CloseTunnel},
     {"say", "TEXT...", "says something to everyone, as the server", 1, kAnyNumber, Say},

@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace chat::bench {
@@ -60,19 +59,7 @@ absl::Status PeerError(absl::string_view what) {
   return absl::UnavailableError(absl::StrCat(what, ": ", strerror(errno)));
 }
 
-absl::StatusOr<Address> ParseAddress(absl::string_view text) {
-  const size_t colon = text.rfind(':');
-  int port = 0;
-  if (colon == absl::string_view::npos || colon == 0 ||
-      !absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 1 || port > 65535) {
-    return absl::InvalidArgumentError(absl::StrCat("not HOST:PORT: ", text));
-  }
-  absl::string_view host = text.substr(0, colon);
-  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  return Address{std::string(host), static_cast<uint16_t>(port)};
-}
-
-absl::StatusOr<Socket> Connect(const Address& address) {
+absl::StatusOr<Socket> Connect(const HostPort& address) {
   const std::string shown = absl::StrCat(address.host, ":", address.port);
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
@@ -139,7 +126,7 @@ absl::Status AllowDescriptors(uint64_t wanted) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const Address& address,
+absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const HostPort& address,
                                                              std::unique_ptr<Endpoint> endpoint) {
   absl::StatusOr<Socket> socket = Connect(address);
   if (!socket.ok()) return socket.status();

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "tools/chat-bench/endpoint.h"
+#include "tools/common/host_port.h"
 
 namespace chat::bench {
 
@@ -34,16 +35,10 @@ class Socket {
   int fd_ = -1;
 };
 
-struct Address {
-  std::string host;
-  uint16_t port = 0;
-};
-
-// "HOST:PORT" or "[HOST]:PORT".
-absl::StatusOr<Address> ParseAddress(absl::string_view text);
+using tools::HostPort;
 
 // Connects (blocking), with Nagle's algorithm off. Errors name the address.
-absl::StatusOr<Socket> Connect(const Address& address);
+absl::StatusOr<Socket> Connect(const HostPort& address);
 
 // Listens on 127.0.0.1.
 absl::StatusOr<Socket> ListenLocally(uint16_t port);
@@ -66,7 +61,7 @@ absl::Status AllowDescriptors(uint64_t wanted);
 class Connection {
  public:
   // Connects and says what is first said; does not wait for an answer.
-  static absl::StatusOr<std::unique_ptr<Connection>> Open(const Address& address,
+  static absl::StatusOr<std::unique_ptr<Connection>> Open(const HostPort& address,
                                                           std::unique_ptr<Endpoint> endpoint);
 
   int fd() const { return socket_.fd(); }

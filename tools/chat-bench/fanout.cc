@@ -29,7 +29,7 @@ int64_t Nanos(clockid_t clock) {
 
 class Fanout {
  public:
-  Fanout(const Address& server, const EndpointFactory& new_endpoint, const FanoutOptions& options)
+  Fanout(const HostPort& server, const EndpointFactory& new_endpoint, const FanoutOptions& options)
       : server_(server),
         new_endpoint_(new_endpoint),
         options_(options),
@@ -66,7 +66,7 @@ class Fanout {
 
   std::string Body(absl::string_view mark) const;
 
-  const Address& server_;
+  const HostPort& server_;
   const EndpointFactory& new_endpoint_;
   const FanoutOptions& options_;
   const std::string body_;  // of all messages but the first and the last
@@ -302,7 +302,7 @@ void Fanout::RecordLatencies(FanoutResult& result) {
 
 }  // namespace
 
-absl::StatusOr<FanoutResult> RunFanout(const Address& server, const EndpointFactory& new_endpoint,
+absl::StatusOr<FanoutResult> RunFanout(const HostPort& server, const EndpointFactory& new_endpoint,
                                        const FanoutOptions& options) {
   if (options.receivers == 0 || options.window == 0 || options.message_bytes == 0) {
     return absl::InvalidArgumentError("receivers, window and size must be at least 1");

@@ -58,7 +58,7 @@ using EndpointFactory = std::function<std::unique_ptr<Endpoint>(Role role, size_
 // that every receiver got each byte, once, and a last message behind them. Between the first and
 // the last message receivers only count bytes, which every server's cost depends on alike.
 // Fails if anything is missing, is too much, or is different.
-absl::StatusOr<FanoutResult> RunFanout(const Address& server, const EndpointFactory& new_endpoint,
+absl::StatusOr<FanoutResult> RunFanout(const HostPort& server, const EndpointFactory& new_endpoint,
                                        const FanoutOptions& options);
 
 }  // namespace chat::bench

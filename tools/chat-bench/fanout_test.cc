@@ -54,7 +54,7 @@ class LyingServer {
       : lie_(std::move(lie)), listener_(*ListenLocally(0)), thread_([this] { Serve(); }) {}
   ~LyingServer() { thread_.join(); }
 
-  Address address() const { return {"127.0.0.1", LocalPort(listener_)}; }
+  HostPort address() const { return {"127.0.0.1", LocalPort(listener_)}; }
 
  private:
   void Serve() {

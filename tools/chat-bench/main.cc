@@ -22,6 +22,7 @@
 #include "tools/chat-bench/tunnel.h"
 #include "tools/common/escape.h"
 #include "tools/common/exit_codes.h"
+#include "tools/common/host_port.h"
 #include "tools/common/version.h"
 
 namespace chat::bench {
@@ -48,7 +49,7 @@ absl::StatusOr<FanoutResult> MeasureFanout(const Flags& flags) {
   absl::string_view redis = flags.server;
   const std::string unique = absl::StrCat("b", absl::Hex(getpid()));
   if (absl::ConsumePrefix(&redis, "redis://")) {
-    const absl::StatusOr<Address> address = ParseAddress(redis);
+    const absl::StatusOr<HostPort> address = tools::ParseHostPort(redis);
     if (!address.ok()) return address.status();
     const auto endpoint = [&unique](Role role, size_t) {
       return std::make_unique<RedisEndpoint>(role, unique);
@@ -67,7 +68,7 @@ absl::StatusOr<FanoutResult> MeasureFanout(const Flags& flags) {
 
 absl::StatusOr<Stream> OpenStream(const Flags& flags) {
   if (!flags.via.empty()) {
-    const absl::StatusOr<Address> proxy = ParseAddress(flags.via);
+    const absl::StatusOr<HostPort> proxy = tools::ParseHostPort(flags.via);
     if (!proxy.ok()) return proxy.status();
     return OpenThroughProxy(*proxy, flags.sink_port);
   }

@@ -42,7 +42,7 @@ struct Party {
 
 // Connects and logs in as `name`, or presents `connect_id` if that is not 0; does not wait for an
 // answer.
-absl::StatusOr<Party> ConnectParty(const Address& server, const Dialect& dialect,
+absl::StatusOr<Party> ConnectParty(const HostPort& server, const Dialect& dialect,
                                    const DialectOptions& options, std::string name,
                                    int64_t connect_id) {
   auto endpoint = std::make_unique<DialectEndpoint>(dialect, options, std::move(name), connect_id);
@@ -180,7 +180,7 @@ absl::StatusOr<Sample> Take(const std::atomic<uint64_t>& received, int server_pi
 
 }  // namespace
 
-absl::StatusOr<Stream> OpenRelay(const Address& server, const Dialect& dialect,
+absl::StatusOr<Stream> OpenRelay(const HostPort& server, const Dialect& dialect,
                                  const DialectOptions& options) {
   if (!dialect.client_traits().relays) {
     return absl::UnimplementedError(absl::StrCat(dialect.name(), " has no relays"));
@@ -208,7 +208,7 @@ absl::StatusOr<Stream> OpenRelay(const Address& server, const Dialect& dialect,
   return Stream{halves[0].connection->TakeSocket(), halves[1].connection->TakeSocket()};
 }
 
-absl::StatusOr<Stream> OpenThroughProxy(const Address& proxy, uint16_t sink_port) {
+absl::StatusOr<Stream> OpenThroughProxy(const HostPort& proxy, uint16_t sink_port) {
   absl::StatusOr<Socket> listener = ListenLocally(sink_port);
   if (!listener.ok()) return listener.status();
   absl::StatusOr<Socket> in = Connect(proxy);

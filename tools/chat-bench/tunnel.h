@@ -21,12 +21,12 @@ struct Stream {
 
 // Logs two users in on a chat server and opens a private connection between them. Unimplemented if
 // the dialect has no relays. `dialect` is used during the call only.
-absl::StatusOr<Stream> OpenRelay(const Address& server, const Dialect& dialect,
+absl::StatusOr<Stream> OpenRelay(const HostPort& server, const Dialect& dialect,
                                  const DialectOptions& options);
 
 // A connection to `proxy`, which must connect to 127.0.0.1:`sink_port` for it, and the other end
 // of that one.
-absl::StatusOr<Stream> OpenThroughProxy(const Address& proxy, uint16_t sink_port);
+absl::StatusOr<Stream> OpenThroughProxy(const HostPort& proxy, uint16_t sink_port);
 
 struct TunnelOptions {
   absl::Duration warm_up = absl::Seconds(1);

@@ -224,11 +224,12 @@ absl::Status ChatTunnel::Listen(const Forward& forward) {
   if (!error) acceptor.bind(wanted, error);
   if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
   if (error) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on ", HostAndPort(forward.bind, forward.port), ": ", error.message()));
+    return absl::UnavailableError(absl::StrCat("cannot listen on ",
+                                               ToString(HostPort{forward.bind, forward.port}), ": ",
+                                               error.message()));
   }
   const tcp::endpoint at = acceptor.local_endpoint();
-  const std::string shown = HostAndPort(at.address().to_string(), at.port());
+  const std::string shown = ToString(HostPort{at.address().to_string(), at.port()});
   diagnostics_.Notice(absl::StrCat("listening on ", shown, " for ", Display(forward.user)));
   absl::StrAppend(&listening_, shown, "\n");
   acceptors_.push_back(std::move(acceptor));

@@ -49,10 +49,10 @@ void GiveUpAfter(absl::Duration timeout, const std::shared_ptr<Attempt>& attempt
 // Returns the descriptor, or -1.
 asio::awaitable<int> ConnectTcp(std::shared_ptr<Attempt> attempt, Target target,
                                 asio::error_code* error) {
-  const std::string port = absl::StrCat(target.port);
-  const tcp::resolver::results_type found =
-      co_await attempt->resolver.async_resolve(target.host, port, tcp::resolver::numeric_service,
-                                               asio::redirect_error(asio::use_awaitable, *error));
+  const std::string port = absl::StrCat(target.tcp.port);
+  const tcp::resolver::results_type found = co_await attempt->resolver.async_resolve(
+      target.tcp.host, port, tcp::resolver::numeric_service,
+      asio::redirect_error(asio::use_awaitable, *error));
   if (*error || attempt->timed_out) co_return -1;
   co_await asio::async_connect(attempt->tcp_socket, found,
                                asio::redirect_error(asio::use_awaitable, *error));

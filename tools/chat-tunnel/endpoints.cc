@@ -7,7 +7,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -77,26 +76,19 @@ absl::StatusOr<Target> ParseTarget(absl::string_view text) {
     target.path = std::string(rest);
     return target;
   }
-  target.kind = Target::Kind::kTcp;
-  if (!ConsumeHost(&rest, &target.host)) {
-    return Wrong(text, "want HOST:PORT, [IPV6]:PORT, unix:PATH or -");
+  absl::StatusOr<HostPort> tcp = ParseHostPort(text);
+  if (!tcp.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(tcp.status().message(), ", or unix:PATH, or -"));
   }
-  const absl::StatusOr<uint16_t> port = ParsePort(rest);
-  if (!port.ok()) return Wrong(text, port.status().message());
-  if (*port == 0) return Wrong(text, "nobody listens on port 0");
-  target.port = *port;
+  target.kind = Target::Kind::kTcp;
+  target.tcp = *std::move(tcp);
   return target;
-}
-
-std::string HostAndPort(absl::string_view host, uint16_t port) {
-  if (absl::StrContains(host, ':')) return absl::StrCat("[", host, "]:", port);
-  return absl::StrCat(host, ":", port);
 }
 
 std::string ToString(const Target& target) {
   switch (target.kind) {
     case Target::Kind::kTcp:
-      return HostAndPort(target.host, target.port);
+      return ToString(target.tcp);
     case Target::Kind::kUnix:
       return absl::StrCat("unix:", target.path);
     case Target::Kind::kStdio:

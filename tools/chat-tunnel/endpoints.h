@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "libchat/event/user.h"
 #include "tools/common/allowed.h"
+#include "tools/common/host_port.h"
 
 namespace chat::tools {
 
@@ -28,8 +29,7 @@ struct Target {
   enum class Kind : uint8_t { kTcp, kUnix, kStdio };
 
   Kind kind = Kind::kStdio;
-  std::string host;  // kTcp; without brackets
-  uint16_t port = 0;
+  HostPort tcp;      // kTcp
   std::string path;  // kUnix
 
   friend bool operator==(const Target&, const Target&) = default;
@@ -41,9 +41,6 @@ absl::StatusOr<Target> ParseTarget(absl::string_view text);
 
 // For people, e.g. "[::1]:22", "unix:/run/x", "standard input and output".
 std::string ToString(const Target& target);
-
-// "127.0.0.1:80", "[::1]:80".
-std::string HostAndPort(absl::string_view host, uint16_t port);
 
 }  // namespace chat::tools
 

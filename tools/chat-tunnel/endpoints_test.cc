@@ -31,11 +31,11 @@ TEST(ParseForward, RefusesEverythingElse) {
 
 TEST(ParseTarget, ReadsAllForms) {
   const auto parse = [](absl::string_view text) { return ParseTarget(text).value(); };
-  EXPECT_EQ(parse("-"), (Target{Target::Kind::kStdio, "", 0, ""}));
-  EXPECT_EQ(parse("localhost:22"), (Target{Target::Kind::kTcp, "localhost", 22, ""}));
-  EXPECT_EQ(parse("127.0.0.1:22"), (Target{Target::Kind::kTcp, "127.0.0.1", 22, ""}));
-  EXPECT_EQ(parse("[::1]:22"), (Target{Target::Kind::kTcp, "::1", 22, ""}));
-  EXPECT_EQ(parse("unix:/run/a:b"), (Target{Target::Kind::kUnix, "", 0, "/run/a:b"}));
+  EXPECT_EQ(parse("-"), (Target{Target::Kind::kStdio, {}, ""}));
+  EXPECT_EQ(parse("localhost:22"), (Target{Target::Kind::kTcp, {"localhost", 22}, ""}));
+  EXPECT_EQ(parse("127.0.0.1:22"), (Target{Target::Kind::kTcp, {"127.0.0.1", 22}, ""}));
+  EXPECT_EQ(parse("[::1]:22"), (Target{Target::Kind::kTcp, {"::1", 22}, ""}));
+  EXPECT_EQ(parse("unix:/run/a:b"), (Target{Target::Kind::kUnix, {}, "/run/a:b"}));
 }
 
 TEST(ParseTarget, RefusesEverythingElse) {

@@ -58,7 +58,7 @@ TEST(TunnelFlags, SeveralForwards) {
 TEST(TunnelFlags, AcceptWithThoseWhoAreAllowed) {
   const Outcome outcome = Read({"--accept", "localhost:22", "--allow", "ann,bob", "--allow=carol"});
   ASSERT_TRUE(outcome.flags) << outcome.err;
-  EXPECT_EQ(outcome.flags->options.accept, (Target{Target::Kind::kTcp, "localhost", 22, ""}));
+  EXPECT_EQ(outcome.flags->options.accept, (Target{Target::Kind::kTcp, {"localhost", 22}, ""}));
   EXPECT_TRUE(outcome.flags->options.allowed(User("carol")));
   EXPECT_FALSE(outcome.flags->options.allowed(User("dave")));
 }

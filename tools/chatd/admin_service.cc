@@ -117,6 +117,10 @@ WatchResponse::Kind ToProto(ServerEvent::Kind kind) {
       return WatchResponse::KIND_TUNNEL_CLOSED;
     case ServerEvent::Kind::kSay:
       return WatchResponse::KIND_SAY;
+    case ServerEvent::Kind::kMerged:
+      return WatchResponse::KIND_MERGED;
+    case ServerEvent::Kind::kSeparated:
+      return WatchResponse::KIND_SEPARATED;
     case ServerEvent::Kind::kDrain:
       return WatchResponse::KIND_DRAIN;
     case ServerEvent::Kind::kGap:
@@ -155,6 +159,20 @@ void Fill(const TunnelInfo& tunnel, admin::v1::Tunnel* out) {
   SetTime(tunnel.since, out->mutable_start_time());
   out->set_bytes_from_first(tunnel.bytes_from_first);
   out->set_bytes_from_second(tunnel.bytes_from_second);
+}
+
+std::string ToText(const Sibling& at) {
+  const uint32_t ip = at.ipv4;
+  return absl::StrCat(ip >> 24, ".", ip >> 16 & 255, ".", ip >> 8 & 255, ".", ip & 255, ":",
+                      at.port);
+}
+
+void Fill(const ServerInfo& server, admin::v1::Server* out) {
+  out->set_id(server.id);
+  if (server.at) out->set_address(ToText(*server.at));
+  out->set_opened_here(server.opened_here);
+  out->set_connection_id(IdText(server.link));
+  SetTime(server.since, out->mutable_merge_time());
 }
 
 void Fill(const ServerEvent& event, WatchResponse* out) {
@@ -217,6 +235,9 @@ grpc::Status AdminService::GetStatus(grpc::ServerContext*, const admin::v1::GetS
     (*response->mutable_counters())[name] = value;
   }
 
+  response->set_server_id(hub.server_id());
+  response->set_servers(hub.Servers().size());
+
   const RateMeter::Values values = RateValues(hub.counters());
   absl::MutexLock lock(&mu_);
   const RateMeter::Rates rates = rates_.Read(values, SteadyNow());
@@ -264,6 +285,30 @@ grpc::Status AdminService::ListTunnels(grpc::ServerContext*,
   for (const TunnelInfo& tunnel : tunnels) Fill(tunnel, response->add_tunnels());
   if (tunnels.size() == size) response->set_next_page_token(absl::StrCat(tunnels.back().id));
   return grpc::Status::OK;
+}
+
+grpc::Status AdminService::ListServers(grpc::ServerContext*,
+                                       const admin::v1::ListServersRequest* request,
+                                       admin::v1::ListServersResponse* response) {
+  uint64_t after = 0;
+  if (!ReadToken(request->page_token(), after)) return BadToken();
+  const size_t size = PageSize(request->page_size());
+  for (const ServerInfo& server : server_.hub().Servers()) {
+    if (static_cast<uint64_t>(server.id) <= after) continue;
+    Fill(server, response->add_servers());
+    if (static_cast<size_t>(response->servers_size()) < size) continue;
+    response->set_next_page_token(absl::StrCat(server.id));
+    break;
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::Merge(grpc::ServerContext*, const admin::v1::MergeRequest* request,
+                                 admin::v1::MergeResponse*) {
+  if (request->port() < 1 || request->port() > UINT16_MAX) {
+    return Invalid(absl::StrCat("port ", request->port(), " is not from 1 to ", UINT16_MAX));
+  }
+  return ToGrpc(server_.Merge(request->host(), static_cast<uint16_t>(request->port())));
 }
 
 grpc::Status AdminService::KickUser(grpc::ServerContext*, const admin::v1::KickUserRequest* request,

@@ -45,6 +45,11 @@ class AdminService final : public admin::v1::Admin::Service {
   grpc::Status ListTunnels(grpc::ServerContext* context,
                            const admin::v1::ListTunnelsRequest* request,
                            admin::v1::ListTunnelsResponse* response) override;
+  grpc::Status ListServers(grpc::ServerContext* context,
+                           const admin::v1::ListServersRequest* request,
+                           admin::v1::ListServersResponse* response) override;
+  grpc::Status Merge(grpc::ServerContext* context, const admin::v1::MergeRequest* request,
+                     admin::v1::MergeResponse* response) override;
   grpc::Status KickUser(grpc::ServerContext* context, const admin::v1::KickUserRequest* request,
                         admin::v1::KickUserResponse* response) override;
   grpc::Status CloseTunnel(grpc::ServerContext* context,

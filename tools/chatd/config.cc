@@ -18,6 +18,7 @@
 #include "google/protobuf/text_format.h"
 #include "libchat/client/url.h"
 #include "libchat/hub/session_id.h"
+#include "libchat/net/allow_list.h"
 #include "proto/chat/config/v1/config.pb.h"
 #include "tools/chatd/limits_config.h"
 #include "tools/common/paths.h"
@@ -26,6 +27,7 @@ namespace chat::tools {
 namespace {
 
 using config::v1::Config;
+using google::protobuf::FieldDescriptor;
 using google::protobuf::TextFormat;
 
 using Dialects = absl::Span<const Dialect* const>;
@@ -92,6 +94,35 @@ absl::StatusOr<net::LogLevel> ParseLogLevel(absl::string_view text) {
       absl::StrCat("\"", text, "\" is not one of debug, info, warning, error"));
 }
 
+absl::StatusOr<int32_t> ParseServerId(absl::string_view text) {
+  int32_t id = 0;
+  if (absl::SimpleAtoi(text, &id) && id > 0) return id;
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", text, "\" is not a number from 1 to ", INT32_MAX));
+}
+
+absl::StatusOr<std::string> ParseRange(absl::string_view text) {
+  const std::string range(text);
+  const absl::StatusOr<net::AllowList> list = net::AllowList::Parse({&range, 1});
+  if (!list.ok()) return list.status();
+  return range;
+}
+
+absl::StatusOr<bool> ParseBool(absl::string_view text) {
+  if (text == "true") return true;
+  if (text == "false") return false;
+  return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is neither true nor false"));
+}
+
+absl::StatusOr<uint16_t> ParsePort(absl::string_view text) {
+  uint32_t port = 0;
+  if (absl::SimpleAtoi(text, &port) && port >= 1 && port <= UINT16_MAX) {
+    return static_cast<uint16_t>(port);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", text, "\" is not a number from 1 to ", UINT16_MAX));
+}
+
 absl::string_view LogLevelName(net::LogLevel wanted) {
   for (const auto& [name, level] : kLogLevels) {
     if (level == wanted) return name;
@@ -155,14 +186,16 @@ class Resolver {
   Resolver(const SettingSources& sources, const File& file, Errors& errors)
       : sources_(sources), file_(file), errors_(errors) {}
 
-  // Each value that was said for `setting`, from the highest source that says any.
+  // Each value that was said for `setting`, from the highest source that says any. In the file it
+  // may be in a message, "mesh.server_id"; elsewhere the last word says it.
   template <typename Member>
   std::vector<Said> Find(absl::string_view setting, Member member) const {
     std::vector<Said> said;
-    const std::string flag = absl::StrReplaceAll(setting, {{"_", "-"}});
+    const absl::string_view name = setting.substr(setting.rfind('.') + 1);
+    const std::string flag = absl::StrReplaceAll(name, {{"_", "-"}});
     Append(sources_.flags.*member, absl::StrCat("--", flag), said);
     if (said.empty()) {
-      Append(sources_.environment.*member, absl::StrCat("CHATD_", absl::AsciiStrToUpper(setting)),
+      Append(sources_.environment.*member, absl::StrCat("CHATD_", absl::AsciiStrToUpper(name)),
              said);
     }
     if (said.empty()) AppendFromFile(setting, said);
@@ -183,13 +216,15 @@ class Resolver {
     }
   }
 
-  void SetListeners(Dialects dialects, std::vector<net::ListenerOptions>& listeners) {
-    for (const Said& said : Find("listen", &SettingTexts::listen)) {
-      absl::StatusOr<net::ListenerOptions> parsed = ParseListener(said.text, dialects);
+  // Appends each of those that were said.
+  template <typename Member, typename Parse, typename T>
+  void SetAll(absl::string_view setting, Member member, Parse parse, std::vector<T>& values) {
+    for (const Said& said : Find(setting, member)) {
+      absl::StatusOr<T> parsed = parse(said.text);
       if (parsed.ok()) {
-        listeners.push_back(*std::move(parsed));
+        values.push_back(*std::move(parsed));
       } else {
-        errors_.Add(said.where, absl::StrCat(said.text, ": ", parsed.status().message()));
+        errors_.Add(said.where, parsed.status().message());
       }
     }
   }
@@ -221,19 +256,46 @@ class Resolver {
   }
 
   void AppendFromFile(absl::string_view setting, std::vector<Said>& said) const {
-    const auto* field = Config::descriptor()->FindFieldByName(std::string(setting));
-    const auto* reflection = file_.config.GetReflection();
+    const google::protobuf::Message* message = &file_.config;
+    const TextFormat::ParseInfoTree* lines = &file_.lines;
+    absl::string_view name = setting;
+    for (size_t dot = name.find('.'); dot != name.npos; dot = name.find('.')) {
+      const auto* outer = FieldOf(*message, name.substr(0, dot));
+      if (!message->GetReflection()->HasField(*message, outer)) return;
+      lines = lines->GetTreeForNested(outer, -1);
+      message = &message->GetReflection()->GetMessage(*message, outer);
+      name.remove_prefix(dot + 1);
+    }
+    const auto* field = FieldOf(*message, name);
     const auto where = [&](int index) {
-      return absl::StrCat(errors_.At(file_.lines.GetLocation(field, index).line), ": ", setting);
+      const int line = lines == nullptr ? -1 : lines->GetLocation(field, index).line;
+      return absl::StrCat(errors_.At(line), ": ", setting);
     };
     if (field->is_repeated()) {
-      for (int i = 0; i < reflection->FieldSize(file_.config, field); ++i) {
-        said.push_back({where(i), reflection->GetRepeatedString(file_.config, field, i)});
+      const auto* reflection = message->GetReflection();
+      for (int i = 0; i < reflection->FieldSize(*message, field); ++i) {
+        said.push_back({where(i), reflection->GetRepeatedString(*message, field, i)});
       }
-    } else if (reflection->HasField(file_.config, field)) {
-      const bool number = field->cpp_type() == field->CPPTYPE_UINT32;
-      said.push_back({where(-1), number ? absl::StrCat(reflection->GetUInt32(file_.config, field))
-                                        : reflection->GetString(file_.config, field)});
+    } else if (message->GetReflection()->HasField(*message, field)) {
+      said.push_back({where(-1), TextOf(*message, field)});
+    }
+  }
+
+  static const FieldDescriptor* FieldOf(const google::protobuf::Message& message,
+                                        absl::string_view name) {
+    return message.GetDescriptor()->FindFieldByName(std::string(name));
+  }
+
+  static std::string TextOf(const google::protobuf::Message& message,
+                            const FieldDescriptor* field) {
+    const auto* reflection = message.GetReflection();
+    switch (field->cpp_type()) {
+      case FieldDescriptor::CPPTYPE_UINT32:
+        return absl::StrCat(reflection->GetUInt32(message, field));
+      case FieldDescriptor::CPPTYPE_BOOL:
+        return reflection->GetBool(message, field) ? "true" : "false";
+      default:
+        return reflection->GetString(message, field);
     }
   }
 
@@ -258,15 +320,23 @@ std::optional<std::string> Variable(const char* name) {
   return value;
 }
 
+std::vector<std::string> Words(const char* name) {
+  return absl::StrSplit(Variable(name).value_or(""), ' ', absl::SkipWhitespace());
+}
+
 }  // namespace
 
 SettingTexts SettingsInEnvironment() {
   SettingTexts texts;
-  texts.listen = absl::StrSplit(Variable("CHATD_LISTEN").value_or(""), ' ', absl::SkipWhitespace());
+  texts.listen = Words("CHATD_LISTEN");
   texts.admin = Variable("CHATD_ADMIN");
   texts.data_dir = Variable("CHATD_DATA_DIR");
   texts.threads = Variable("CHATD_THREADS");
   texts.log_level = Variable("CHATD_LOG_LEVEL");
+  texts.server_id = Variable("CHATD_SERVER_ID");
+  texts.allow_merge_from = Words("CHATD_ALLOW_MERGE_FROM");
+  texts.list_self = Variable("CHATD_LIST_SELF");
+  texts.listed_port = Variable("CHATD_LISTED_PORT");
   return texts;
 }
 
@@ -279,13 +349,25 @@ absl::StatusOr<ServerSettings> ReadSettings(const SettingSources& sources, Diale
   settings.admin_socket = DefaultAdminSocket();
   settings.data_dir = DefaultDataDirectory();
   Resolver resolver(sources, file, errors);
-  resolver.SetListeners(dialects, settings.listeners);
+  const auto parse_listener = [&](absl::string_view text) -> absl::StatusOr<net::ListenerOptions> {
+    absl::StatusOr<net::ListenerOptions> listener = ParseListener(text, dialects);
+    if (listener.ok()) return listener;
+    return absl::InvalidArgumentError(absl::StrCat(text, ": ", listener.status().message()));
+  };
+  resolver.SetAll("listen", &SettingTexts::listen, parse_listener, settings.listeners);
   if (settings.listeners.empty()) settings.listeners = DefaultListeners(dialects);
   resolver.Set("admin", &SettingTexts::admin, ParseAdmin, settings.admin_socket);
   resolver.Set("data_dir", &SettingTexts::data_dir, ParseDataDir, settings.data_dir);
   resolver.Set("threads", &SettingTexts::threads, ParseThreads, settings.threads);
   resolver.Set("log_level", &SettingTexts::log_level, ParseLogLevel, settings.log_level);
   resolver.SetLimits(settings.limits);
+  net::MeshOptions& mesh = settings.mesh;
+  mesh.server_id = 0;
+  resolver.Set("mesh.server_id", &SettingTexts::server_id, ParseServerId, mesh.server_id);
+  resolver.SetAll("mesh.allow_merge_from", &SettingTexts::allow_merge_from, ParseRange,
+                  mesh.allow_merge_from);
+  resolver.Set("mesh.list_self", &SettingTexts::list_self, ParseBool, mesh.list_self);
+  resolver.Set("mesh.listed_port", &SettingTexts::listed_port, ParsePort, mesh.listed_port);
   if (settings.data_dir.empty()) {
     errors.Add("--data-dir", "this user has no home directory, so say where it shall be");
   }
@@ -305,6 +387,11 @@ std::string PrintSettings(const ServerSettings& settings) {
   if (settings.threads != 0) config.set_threads(settings.threads);
   config.set_log_level(std::string(LogLevelName(settings.log_level)));
   *config.mutable_limits() = LimitsToConfig(settings.limits);
+  config::v1::Mesh& mesh = *config.mutable_mesh();
+  if (settings.mesh.server_id != 0) mesh.set_server_id(settings.mesh.server_id);
+  for (const std::string& range : settings.mesh.allow_merge_from) mesh.add_allow_merge_from(range);
+  mesh.set_list_self(settings.mesh.list_self);
+  if (settings.mesh.listed_port != 0) mesh.set_listed_port(settings.mesh.listed_port);
 
   TextFormat::Printer printer;
   printer.SetUseUtf8StringEscaping(true);

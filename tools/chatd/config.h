@@ -24,6 +24,11 @@ struct SettingTexts {
   std::optional<std::string> data_dir;
   std::optional<std::string> threads;
   std::optional<std::string> log_level;
+  // Of mesh.
+  std::optional<std::string> server_id;
+  std::vector<std::string> allow_merge_from;  // as `listen`
+  std::optional<std::string> list_self;
+  std::optional<std::string> listed_port;
 };
 
 // The settings in the environment: CHATD_LISTEN (URLs with spaces between them), CHATD_ADMIN, ...
@@ -44,13 +49,14 @@ struct ServerSettings {
   uint32_t threads = 0;  // 0: one a core
   net::LogLevel log_level = net::LogLevel::kInfo;
   Limits limits;
+  net::MeshOptions mesh;  // server_id 0: the one that the data directory keeps
 };
 
 // InvalidArgument with one line for each thing that is wrong: where it was said (a flag, a
 // variable, FILE:LINE and the field), and what is wrong with it. `dialects` are those of this
 // build, and what is listened on by default.
 absl::StatusOr<ServerSettings> ReadSettings(const SettingSources& sources,
-                                      absl::Span<const Dialect* const> dialects);
+                                            absl::Span<const Dialect* const> dialects);
 
 // `settings` as a config file, every limit included. Reading it gives `settings` again.
 std::string PrintSettings(const ServerSettings& settings);

@@ -53,6 +53,7 @@ TEST_F(ConfigTest, ServesEveryDialectWhenNothingIsSaid) {
   EXPECT_EQ(settings->threads, 0u);
   EXPECT_EQ(settings->log_level, net::LogLevel::kInfo);
   EXPECT_EQ(settings->limits.tunnels, Limits().tunnels);
+  EXPECT_EQ(settings->mesh, (net::MeshOptions{.server_id = 0, .allow_merge_from = {}}));
 }
 
 TEST_F(ConfigTest, TakesEachFieldOfTheFile) {
@@ -64,7 +65,14 @@ TEST_F(ConfigTest, TakesEachFieldOfTheFile) {
     data_dir: "/d"
     threads: 3
     log_level: "warning"
-    limits { tunnels: "5" })"));
+    limits { tunnels: "5" }
+    mesh {
+      server_id: 7
+      allow_merge_from: "192.0.2.0/24"
+      allow_merge_from: "2001:db8::1"
+      list_self: false
+      listed_port: 443
+    })"));
   ASSERT_TRUE(settings.ok()) << settings.status();
   EXPECT_THAT(Urls(*settings),
               ElementsAre("toy://0.0.0.0:7?color=red", "toy://[::1]:8", "toy://127.0.0.1:7000"));
@@ -73,14 +81,31 @@ TEST_F(ConfigTest, TakesEachFieldOfTheFile) {
   EXPECT_EQ(settings->threads, 3u);
   EXPECT_EQ(settings->log_level, net::LogLevel::kWarning);
   EXPECT_EQ(settings->limits.tunnels, 5);
+  EXPECT_EQ(settings->mesh, (net::MeshOptions{.server_id = 7,
+                                              .allow_merge_from = {"192.0.2.0/24", "2001:db8::1"},
+                                              .list_self = false,
+                                              .listed_port = 443}));
 }
 
 TEST_F(ConfigTest, AFlagWinsOverTheEnvironmentAndThatOverTheFile) {
   SettingSources sources = File(R"(
     listen: "toy://127.0.0.1:1" listen: "toy://127.0.0.1:2"
-    admin: "unix:/file" data_dir: "/file" threads: 1 log_level: "debug")");
-  sources.environment = {{"toy://127.0.0.1:3"}, "unix:/env", "/env", "2", "warning"};
-  sources.flags = {{"toy://127.0.0.1:4", "toy://127.0.0.1:5"}, "none", "/flag", "3", "error"};
+    admin: "unix:/file" data_dir: "/file" threads: 1 log_level: "debug"
+    mesh { server_id: 1 allow_merge_from: "127.0.0.1" list_self: false listed_port: 1 })");
+  sources.environment = {{"toy://127.0.0.1:3"}, "unix:/env", "/env", "2", "warning", "2",
+                         {"127.0.0.2"},         "false",     "2"};
+  sources.flags = {{"toy://127.0.0.1:4", "toy://127.0.0.1:5"},
+                   "none",
+                   "/flag",
+                   "3",
+                   "error",
+                   "3",
+                   {"127.0.0.3", "127.0.0.4"},
+                   "true",
+                   "3"};
+  const auto mesh = [](int32_t id, std::vector<std::string> allowed, bool list_self) {
+    return net::MeshOptions{id, std::move(allowed), list_self, static_cast<uint16_t>(id)};
+  };
 
   absl::StatusOr<ServerSettings> settings = Read(sources);
   ASSERT_TRUE(settings.ok()) << settings.status();
@@ -89,6 +114,7 @@ TEST_F(ConfigTest, AFlagWinsOverTheEnvironmentAndThatOverTheFile) {
   EXPECT_EQ(settings->data_dir, "/flag");
   EXPECT_EQ(settings->threads, 3u);
   EXPECT_EQ(settings->log_level, net::LogLevel::kError);
+  EXPECT_EQ(settings->mesh, mesh(3, {"127.0.0.3", "127.0.0.4"}, true));
 
   sources.flags = {};
   settings = Read(sources);
@@ -98,6 +124,7 @@ TEST_F(ConfigTest, AFlagWinsOverTheEnvironmentAndThatOverTheFile) {
   EXPECT_EQ(settings->data_dir, "/env");
   EXPECT_EQ(settings->threads, 2u);
   EXPECT_EQ(settings->log_level, net::LogLevel::kWarning);
+  EXPECT_EQ(settings->mesh, mesh(2, {"127.0.0.2"}, false));
 
   sources.environment = {};
   settings = Read(sources);
@@ -107,6 +134,7 @@ TEST_F(ConfigTest, AFlagWinsOverTheEnvironmentAndThatOverTheFile) {
   EXPECT_EQ(settings->data_dir, "/file");
   EXPECT_EQ(settings->threads, 1u);
   EXPECT_EQ(settings->log_level, net::LogLevel::kDebug);
+  EXPECT_EQ(settings->mesh, mesh(1, {"127.0.0.1"}, false));
 }
 
 TEST_F(ConfigTest, ReadsTheEnvironment) {
@@ -117,18 +145,27 @@ TEST_F(ConfigTest, ReadsTheEnvironment) {
   setenv("CHATD_DATA_DIR", "/d", 1);
   setenv("CHATD_THREADS", "4", 1);
   setenv("CHATD_LOG_LEVEL", "error", 1);
+  setenv("CHATD_SERVER_ID", "7", 1);
+  setenv("CHATD_ALLOW_MERGE_FROM", "127.0.0.1 192.0.2.0/24", 1);
+  setenv("CHATD_LIST_SELF", "false", 1);
+  setenv("CHATD_LISTED_PORT", "443", 1);
   const SettingTexts texts = SettingsInEnvironment();
   EXPECT_THAT(texts.listen, ElementsAre("toy://127.0.0.1:1", "toy://127.0.0.1:2"));
   EXPECT_EQ(texts.admin, "none");
   EXPECT_EQ(texts.data_dir, "/d");
   EXPECT_EQ(texts.threads, "4");
   EXPECT_EQ(texts.log_level, "error");
+  EXPECT_EQ(texts.server_id, "7");
+  EXPECT_THAT(texts.allow_merge_from, ElementsAre("127.0.0.1", "192.0.2.0/24"));
+  EXPECT_EQ(texts.list_self, "false");
+  EXPECT_EQ(texts.listed_port, "443");
 }
 
 TEST_F(ConfigTest, PrintsWhatReadsBack) {
   const absl::StatusOr<ServerSettings> settings = Read(File(R"(
     listen: "toy://[::1]:0?color=red%26%20hot" admin: "none" data_dir: "/d\u00e9\"" threads: 2
-    log_level: "error" limits { lag: "unlimited" drain: "90s" exempt_loopback: false })"));
+    log_level: "error" limits { lag: "unlimited" drain: "90s" exempt_loopback: false }
+    mesh { server_id: 2147483647 allow_merge_from: "::1" list_self: false listed_port: 1 })"));
   ASSERT_TRUE(settings.ok()) << settings.status();
   const std::string printed = PrintSettings(*settings);
   const absl::StatusOr<ServerSettings> again = Read(File(printed));
@@ -145,6 +182,8 @@ TEST_F(ConfigTest, PrintsWhatReadsBack) {
   EXPECT_EQ(again->limits.lag, kUnlimited);
   EXPECT_EQ(again->limits.drain, absl::Seconds(90));
   EXPECT_FALSE(again->limits.exempt_loopback);
+  EXPECT_EQ(again->mesh, settings->mesh);
+  EXPECT_EQ(again->mesh.server_id, 2147483647);
 }
 
 TEST_F(ConfigTest, PrintsEveryDefault) {
@@ -171,6 +210,13 @@ TEST_F(ConfigTest, NamesWhereInTheFileSomethingIsWrong) {
             "served; TCP is refused, since anybody could connect");
   EXPECT_EQ(ErrorOf(File("\nlimits { frame_before_login: '1MiB' }")),
             "chatd.textproto:2: limits.frame_before_login: is larger than limits.frame");
+  EXPECT_EQ(ErrorOf(File("mesh {\n server_id: 0\n}")),
+            "chatd.textproto:2: mesh.server_id: \"0\" is not a number from 1 to 2147483647");
+  EXPECT_EQ(ErrorOf(File("mesh { listed_port: 65536 }")),
+            "chatd.textproto:1: mesh.listed_port: \"65536\" is not a number from 1 to 65535");
+  EXPECT_EQ(ErrorOf(File("\nmesh {\n allow_merge_from: '127.0.0.1'\n allow_merge_from: 'x' }"))
+                .substr(0, 72),
+            "chatd.textproto:4: mesh.allow_merge_from: \"x\" is no range of addresses: ");
   EXPECT_EQ(ErrorOf(File("threads: 1\ncolour: 1")),
             "chatd.textproto:2: Message type \"chat.config.v1.Config\" has no field named "
             "\"colour\".");
@@ -181,10 +227,14 @@ TEST_F(ConfigTest, NamesTheFlagOrTheVariableThatIsWrong) {
   sources.flags.log_level = "loud";
   sources.environment.threads = "many";
   sources.flags.listen = {"toy://127.0.0.1:1", "toy://127.0.0.1:1?size=2"};
+  sources.flags.server_id = "-7";
+  sources.environment.list_self = "yes";
   EXPECT_EQ(ErrorOf(sources),
             "--listen: toy://127.0.0.1:1?size=2: no option size\n"
             "CHATD_THREADS: \"many\" is not a number from 1 to 64\n"
-            "--log-level: \"loud\" is not one of debug, info, warning, error");
+            "--log-level: \"loud\" is not one of debug, info, warning, error\n"
+            "--server-id: \"-7\" is not a number from 1 to 2147483647\n"
+            "CHATD_LIST_SELF: \"yes\" is neither true nor false");
 }
 
 TEST_F(ConfigTest, RefusesListenersThatCannotBe) {

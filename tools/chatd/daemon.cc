@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "tools/chatd/server_id.h"
 #include "tools/common/paths.h"
 
 namespace chat::tools {
@@ -62,12 +63,20 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(ServerSettings settings,
   absl::StatusOr<std::unique_ptr<Accounts>> accounts = OpenAccounts(settings, log);
   if (!accounts.ok()) return accounts.status();
 
+  net::MeshOptions mesh = settings.mesh;
+  if (mesh.server_id == 0) {
+    const absl::StatusOr<int32_t> id = KeptServerId(absl::StrCat(settings.data_dir, "/server_id"));
+    if (!id.ok()) return id.status();
+    mesh.server_id = *id;
+  }
+
   net::ServerOptions options;
   options.listeners = settings.listeners;
   options.dialects = dialects;
   options.threads = settings.threads;
   options.limits = settings.limits;
   options.accounts = accounts->get();
+  options.mesh = std::move(mesh);
   options.log = [&log](LogLevel level, absl::string_view line) { log.SayOften(level, line); };
   absl::StatusOr<std::unique_ptr<net::Server>> server = net::Server::Start(std::move(options));
   if (!server.ok()) return server.status();
@@ -108,6 +117,7 @@ void Daemon::Reload(const ServerSettings& settings) {
   keep("admin", settings.admin_socket != settings_.admin_socket);
   keep("data_dir", settings.data_dir != settings_.data_dir);
   keep("threads", settings.threads != settings_.threads);
+  keep("mesh", settings.mesh != settings_.mesh);
   keep("limits.connections", settings.limits.connections != settings_.limits.connections);
   keep("limits.hashing_threads",
        settings.limits.hashing_threads != settings_.limits.hashing_threads);

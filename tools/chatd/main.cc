@@ -19,7 +19,8 @@ constexpr char kFooter[] = R"(
 With no options it serves every protocol on 127.0.0.1, on the protocol's own ports.
 Each option but --ready-fd and those that print something is also a line of the config file and an
 environment variable: --log-level is log_level there and CHATD_LOG_LEVEL here. An option wins over
-the environment, that over the file. Limits are set in the file alone: see --print-config.
+the environment, that over the file. Limits are set in the file alone: see --print-config. In the
+file, what is said of merging, from --server-id to --listed-port, stands in a block, mesh.
 
 SIGTERM and SIGINT: lets nobody in any more, tells everybody, and ends; at once when it comes again.
 SIGHUP: reads the config file again, for the limits and the log level.
@@ -62,6 +63,17 @@ int main(int argc, char** argv) {
   AddText(app, "--threads", flags.settings.threads, "N", "I/O threads (default: one a core)");
   AddText(app, "--log-level", flags.settings.log_level, "LEVEL",
           "debug, info, warning or error (default: info)");
+  AddText(app, "--server-id", flags.settings.server_id, "N",
+          "this server's id among those that it merges with (default: a random one, kept)");
+  app.add_option("--allow-merge-from", flags.settings.allow_merge_from,
+                 "whom to merge with: an address, or a range 192.0.2.0/24; may be repeated "
+                 "(default: nobody)")
+      ->type_name("CIDR")
+      ->allow_extra_args(false);
+  AddText(app, "--list-self", flags.settings.list_self, "BOOL",
+          "whether merged servers tell others where this one is (default: true)");
+  AddText(app, "--listed-port", flags.settings.listed_port, "PORT",
+          "the port that they are told (default: that of the first listener for links)");
   app.add_flag_callback(
       "-v,--verbose", [&] { SetLogLevel(flags, "debug"); }, "as --log-level debug");
   app.add_flag_callback(

@@ -44,7 +44,7 @@ void LinkDialer::Dial(const Sibling& server) {
                        absl::StrCat("not merging with server ", server.id, " at ", host, ":",
                                     server.port, ": not in mesh.allow_merge_from"));
     }
-    const absl::Status added = Add(host, server.port, address, server.id);
+    const absl::Status added = Add(host, server.port, address, server.id, false);
     if (!added.ok() && !absl::IsAlreadyExists(added)) {
       home_.Log(LogLevel::kWarning, absl::StrCat("not merging with server ", server.id, " at ",
                                                  host, ":", server.port, ": ", added.message()));
@@ -52,7 +52,7 @@ void LinkDialer::Dial(const Sibling& server) {
   });
 }
 
-absl::Status LinkDialer::Merge(absl::string_view host, uint16_t port) {
+absl::Status LinkDialer::Add(absl::string_view host, uint16_t port, bool keep) {
   if (shared_.mesh.outgoing.dialect == nullptr) {
     return absl::FailedPreconditionError("this server speaks no dialect whose servers merge");
   }
@@ -61,7 +61,7 @@ absl::Status LinkDialer::Merge(absl::string_view host, uint16_t port) {
   }
   asio::error_code is_name;
   const asio::ip::address address = asio::ip::make_address(std::string(host), is_name);
-  if (is_name) return Add(host, port, std::nullopt, 0);
+  if (is_name) return Add(host, port, std::nullopt, 0, keep);
   const std::optional<asio::ip::address_v4> v4 = AsV4(address);
   if (!v4) return absl::InvalidArgumentError(absl::StrCat(host, ": servers merge over IPv4 only"));
   if (IsThisServer(*v4, port)) {
@@ -71,13 +71,19 @@ absl::Status LinkDialer::Merge(absl::string_view host, uint16_t port) {
     shared_.hub.counters().Add(Counter::kRefusedMerges);
     return absl::PermissionDeniedError(absl::StrCat(host, " is not in mesh.allow_merge_from"));
   }
-  return Add(v4->to_string(), port, v4, 0);
+  return Add(v4->to_string(), port, v4, 0, keep);
 }
 
 absl::Status LinkDialer::Add(absl::string_view host, uint16_t port,
-                             std::optional<asio::ip::address_v4> address, int32_t server) {
+                             std::optional<asio::ip::address_v4> address, int32_t server,
+                             bool keep) {
   if (stopped_) return absl::FailedPreconditionError("the server is shutting down");
-  if (FindSame(host, port, address) != nullptr) return absl::OkStatus();
+  const auto merged = [this](const Target& target) {
+    const int32_t id = LinkTo(target);
+    return id == 0 ? absl::OkStatus()
+                   : absl::AlreadyExistsError(absl::StrCat("merged with server ", id, " already"));
+  };
+  if (const Target* same = FindSame(host, port, address); same != nullptr) return merged(*same);
   if (static_cast<int64_t>(targets_.size()) >= home_.limits().merge_targets) {
     shared_.hub.counters().Add(Counter::kRefusedMergeTargets);
     return absl::ResourceExhaustedError(
@@ -87,13 +93,12 @@ absl::Status LinkDialer::Add(absl::string_view host, uint16_t port,
   target->host = std::string(host);
   target->port = port;
   target->is_name = !address;
+  target->kept = keep;
   target->address = address;
   target->server = server;
   target->wait = kFirstWait;
   target->give_up = home_.now() + kGiveUp;
-  if (const int32_t merged = LinkTo(*target); merged != 0) {
-    return absl::AlreadyExistsError(absl::StrCat("merged with server ", merged, " already"));
-  }
+  if (absl::Status status = merged(*target); !status.ok() && !keep) return status;
   const uint64_t id = ++last_id_;
   targets_.emplace(id, std::move(target));
   Try(id);
@@ -146,10 +151,7 @@ int32_t LinkDialer::LinkTo(const Target& target) const {
 void LinkDialer::Try(uint64_t id) {
   Target* target = Find(id);
   if (target == nullptr || target->under_way) return;
-  if (LinkTo(*target) != 0) {
-    targets_.erase(id);
-    return;
-  }
+  if (LinkTo(*target) != 0) return GiveUp(id);
   target->under_way = true;
   target->is_name ? Resolve(id) : Connect(id);
 }
@@ -175,7 +177,7 @@ void LinkDialer::Resolve(uint64_t id) {
                               }
                               shared_.hub.counters().Add(Counter::kRefusedMerges);
                               Complain(*target, "not in mesh.allow_merge_from");
-                              targets_.erase(id);
+                              GiveUp(id);
                             });
   } catch (const std::system_error& error) {  // no thread for it
     Complain(*target, error.what());
@@ -185,10 +187,7 @@ void LinkDialer::Resolve(uint64_t id) {
 
 void LinkDialer::Connect(uint64_t id) {
   Target* target = Find(id);
-  if (LinkTo(*target) != 0) {
-    targets_.erase(id);
-    return;
-  }
+  if (LinkTo(*target) != 0) return GiveUp(id);
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (fd) target->socket = MakeSocket(home_.context(), asio::ip::tcp::v4(), std::move(fd));
   if (!target->socket.is_open()) {
@@ -245,10 +244,7 @@ void LinkDialer::OnEnded(uint64_t id, LinkEnd end) {
   home_.Post([this, id, end] {
     Target* target = Find(id);
     if (target == nullptr) return;
-    if (end == LinkEnd::kRefused) {
-      targets_.erase(id);
-      return;
-    }
+    if (end == LinkEnd::kRefused) return GiveUp(id);
     if (end == LinkEnd::kAlready) return TryAgain(id, kLongestWaitForOldLink);
     if (target->has_merged && home_.now() - target->merged >= kGoodLink) target->wait = kFirstWait;
     TryAgain(id, kLongestWait);
@@ -258,11 +254,10 @@ void LinkDialer::OnEnded(uint64_t id, LinkEnd end) {
 void LinkDialer::TryAgain(uint64_t id, absl::Duration longest_wait) {
   Target* target = Find(id);
   target->under_way = false;
-  if (!target->has_merged && home_.now() >= target->give_up) {
+  if (!target->kept && !target->has_merged && home_.now() >= target->give_up) {
     home_.Log(LogLevel::kWarning,
               absl::StrCat("gave up merging with ", target->host, ":", target->port));
-    targets_.erase(id);
-    return;
+    return GiveUp(id);
   }
   const absl::Duration wait = std::min(target->wait, longest_wait);
   target->wait = std::min(2 * wait, kLongestWait);
@@ -271,6 +266,16 @@ void LinkDialer::TryAgain(uint64_t id, absl::Duration longest_wait) {
   target->timer.async_wait([this, id](const asio::error_code& error) {
     if (!error) Try(id);
   });
+}
+
+void LinkDialer::GiveUp(uint64_t id) {
+  Target* target = Find(id);
+  if (!target->kept) {
+    targets_.erase(id);
+    return;
+  }
+  target->wait = kLongestWait;
+  TryAgain(id, kLongestWait);
 }
 
 // Once: it is tried for long.

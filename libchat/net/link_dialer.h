@@ -32,7 +32,8 @@ enum class LinkEnd : uint8_t {
 
 // A target is tried again, with a wait that doubles up to half a minute, until it is refused or
 // there is a link to that server: a link that was opened here and breaks is opened again. One that
-// was never merged is given up after ten minutes.
+// was never merged is given up after ten minutes. Only those that it shall keep (Keep) are never
+// given up.
 //
 // Thread safety: Dial, OnMerged and OnEnded may be called from any thread; everything else on the
 // thread of the shard that it was given. Outlives that thread.
@@ -46,7 +47,9 @@ class LinkDialer {
   // What an operator asks for; `host` is an IPv4 address or a name. How it ends is logged.
   // Errors: InvalidArgument, PermissionDenied (mesh.allow_merge_from), AlreadyExists,
   // ResourceExhausted (limits.merge_targets), FailedPrecondition.
-  absl::Status Merge(absl::string_view host, uint16_t port);
+  absl::Status Merge(absl::string_view host, uint16_t port) { return Add(host, port, false); }
+  // The same, whenever there is no link to it, for as long as the server runs.
+  absl::Status Keep(absl::string_view host, uint16_t port) { return Add(host, port, true); }
   // No target is left, and none will come.
   void Stop();
 
@@ -61,6 +64,7 @@ class LinkDialer {
     std::string host;
     uint16_t port = 0;
     bool is_name = false;
+    bool kept = false;                            // never given up
     std::optional<asio::ip::address_v4> address;  // once it is known
     int32_t server = 0;                           // its id, once it is known
     bool under_way = false;                       // else `timer` runs for the next attempt
@@ -74,8 +78,9 @@ class LinkDialer {
   };
 
   Target* Find(uint64_t id);
+  absl::Status Add(absl::string_view host, uint16_t port, bool keep);
   absl::Status Add(absl::string_view host, uint16_t port,
-                   std::optional<asio::ip::address_v4> address, int32_t server);
+                   std::optional<asio::ip::address_v4> address, int32_t server, bool keep);
   // Known under that name or address already.
   Target* FindSame(absl::string_view host, uint16_t port,
                    std::optional<asio::ip::address_v4> address);
@@ -84,6 +89,8 @@ class LinkDialer {
   void Connect(uint64_t id);
   void OnConnected(uint64_t id, const asio::error_code& error);
   void TryAgain(uint64_t id, absl::Duration longest_wait);
+  // There is nothing to be done about it, for now.
+  void GiveUp(uint64_t id);
   void Complain(Target& target, absl::string_view why);
   bool IsAllowed(asio::ip::address_v4 address) const;
   bool IsThisServer(asio::ip::address_v4 address, uint16_t port) const;

@@ -66,6 +66,7 @@ class MeshServer {
     bool list_self = true;
     Limits limits = TestLimits();
     uint32_t threads = 2;
+    std::vector<MergeTarget> merge_with = {};
   };
 
   explicit MeshServer(Options options) : id_(options.id) {
@@ -74,7 +75,10 @@ class MeshServer {
     server.dialects = AllDialects();
     server.threads = options.threads;
     server.limits = options.limits;
-    server.mesh = {options.id, options.allowed, options.list_self};
+    server.mesh = {.server_id = options.id,
+                   .allow_merge_from = options.allowed,
+                   .list_self = options.list_self,
+                   .merge_with = options.merge_with};
     server.log = [log = log_](LogLevel, absl::string_view line) { log->Add(line); };
     server.listeners.push_back({.dialect = FindDialect("chaton"), .options = {}});
     server.listeners.push_back(
@@ -269,6 +273,19 @@ TEST(MeshTest, AServerIsFoundByName) {
   EXPECT_TRUE(a.AwaitMerged({2}));
 }
 
+// Whoever of the two comes first, and whatever becomes of the other.
+TEST(MeshTest, KeepsTheLinksThatItIsToldToKeep) {
+  auto first = std::make_unique<MeshServer>(2);
+  const uint16_t port = first->link_port();
+  MeshServer keeper({.id = 1, .merge_with = {{"127.0.0.1", port}}});
+  ASSERT_TRUE(keeper.AwaitMerged({2}));
+  first->Stop();
+  ASSERT_TRUE(keeper.AwaitMerged({}));
+  MeshServer second({.id = 3, .link_port = port});
+  EXPECT_TRUE(keeper.AwaitMerged({3}));
+  EXPECT_EQ(keeper->Merge("127.0.0.1", port).code(), absl::StatusCode::kAlreadyExists);
+}
+
 TEST(MeshTest, SaysWhyItCannotMerge) {
   Limits limits = TestLimits();
   limits.merge_targets = 1;
@@ -293,9 +310,17 @@ TEST(MeshTest, SaysWhyItCannotMerge) {
 }
 
 TEST(MeshTest, BadOptionsAreRefused) {
-  for (const MeshOptions& bad : std::vector<MeshOptions>{{0, {}}, {-5, {}}, {1, {"localhost"}}}) {
+  const MeshOptions kBad[] = {
+      {.server_id = 0, .allow_merge_from = {}, .merge_with = {}},
+      {.server_id = -5, .allow_merge_from = {}, .merge_with = {}},
+      {.server_id = 1, .allow_merge_from = {"localhost"}, .merge_with = {}},
+      {.server_id = 1, .allow_merge_from = {"127.0.0.1"}, .merge_with = {{"127.0.0.2", 1}}},
+      {.server_id = 1, .allow_merge_from = {"127.0.0.1"}, .merge_with = {{"127.0.0.1", 0}}},
+  };
+  for (const MeshOptions& bad : kBad) {
     ServerOptions options;
     options.dialects = AllDialects();
+    options.listeners.push_back({.dialect = FindDialect("cfp"), .options = {}});
     options.mesh = bad;
     const absl::Status status = Server::Start(std::move(options)).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;

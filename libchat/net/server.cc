@@ -112,6 +112,21 @@ class ServerImpl final : public Server {
     return absl::OkStatus();
   }
 
+  // The others that there shall always be a link to.
+  absl::Status MergeWith(const std::vector<MergeTarget>& targets) {
+    absl::Status status;
+    OnAllShards([&](Shard&, size_t i) {
+      if (i != 0) return;
+      for (const MergeTarget& target : targets) {
+        absl::Status added = dialer_->Keep(target.host, target.port);
+        if (added.ok()) continue;
+        status = absl::InvalidArgumentError(absl::StrCat("mesh.merge_with: ", target.host, ":",
+                                                         target.port, ": ", added.message()));
+      }
+    });
+    return status;
+  }
+
   std::vector<ListenerOptions> listeners() const override {
     std::vector<ListenerOptions> all;
     for (const auto& listener : listeners_) all.push_back(listener->options());
@@ -259,6 +274,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   std::vector<ListenerOptions> listeners = std::move(options.listeners);
   const std::vector<const Dialect*> dialects = options.dialects;
   const Limits limits = options.limits;
+  const std::vector<MergeTarget> merge_with = options.mesh.merge_with;
   absl::StatusOr<MeshRules> mesh = RulesOf(options);
   if (!mesh.ok()) return mesh.status();
   try {
@@ -266,6 +282,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
     if (absl::Status status = server->Open(std::move(listeners), dialects, limits); !status.ok()) {
       return status;
     }
+    if (absl::Status status = server->MergeWith(merge_with); !status.ok()) return status;
     return server;
   } catch (const std::system_error& error) {  // no descriptor, no thread
     return absl::ResourceExhaustedError(

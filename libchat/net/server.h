@@ -33,6 +33,14 @@ struct ListenerOptions {
 // "chaton://127.0.0.1:7777?long_bytes=8"
 std::string ToUrl(const ListenerOptions& listener);
 
+// Where another server takes links.
+struct MergeTarget {
+  std::string host;  // an IPv4 address, or a name
+  uint16_t port = 0;
+
+  friend bool operator==(const MergeTarget&, const MergeTarget&) = default;
+};
+
 // How this server merges with others (document 003, section 7).
 struct MeshOptions {
   // This server's id among them: positive, and nobody else's.
@@ -44,6 +52,8 @@ struct MeshOptions {
   // that leads there.
   bool list_self = true;
   uint16_t listed_port = 0;
+  // Whom it merges with by itself: it goes on trying for as long as it runs.
+  std::vector<MergeTarget> merge_with;
 
   friend bool operator==(const MeshOptions&, const MeshOptions&) = default;
 };

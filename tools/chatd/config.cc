@@ -21,6 +21,7 @@
 #include "libchat/net/allow_list.h"
 #include "proto/chat/config/v1/config.pb.h"
 #include "tools/chatd/limits_config.h"
+#include "tools/common/host_port.h"
 #include "tools/common/paths.h"
 
 namespace chat::tools {
@@ -121,6 +122,12 @@ absl::StatusOr<uint16_t> ParsePort(absl::string_view text) {
   }
   return absl::InvalidArgumentError(
       absl::StrCat("\"", text, "\" is not a number from 1 to ", UINT16_MAX));
+}
+
+absl::StatusOr<net::MergeTarget> ParseMergeTarget(absl::string_view text) {
+  absl::StatusOr<HostPort> address = ParseHostPort(text);
+  if (!address.ok()) return address.status();
+  return net::MergeTarget{std::move(address->host), address->port};
 }
 
 absl::string_view LogLevelName(net::LogLevel wanted) {
@@ -337,6 +344,7 @@ SettingTexts SettingsInEnvironment() {
   texts.allow_merge_from = Words("CHATD_ALLOW_MERGE_FROM");
   texts.list_self = Variable("CHATD_LIST_SELF");
   texts.listed_port = Variable("CHATD_LISTED_PORT");
+  texts.merge_with = Words("CHATD_MERGE_WITH");
   return texts;
 }
 
@@ -368,6 +376,7 @@ absl::StatusOr<ServerSettings> ReadSettings(const SettingSources& sources, Diale
                   mesh.allow_merge_from);
   resolver.Set("mesh.list_self", &SettingTexts::list_self, ParseBool, mesh.list_self);
   resolver.Set("mesh.listed_port", &SettingTexts::listed_port, ParsePort, mesh.listed_port);
+  resolver.SetAll("mesh.merge_with", &SettingTexts::merge_with, ParseMergeTarget, mesh.merge_with);
   if (settings.data_dir.empty()) {
     errors.Add("--data-dir", "this user has no home directory, so say where it shall be");
   }
@@ -392,6 +401,9 @@ std::string PrintSettings(const ServerSettings& settings) {
   for (const std::string& range : settings.mesh.allow_merge_from) mesh.add_allow_merge_from(range);
   mesh.set_list_self(settings.mesh.list_self);
   if (settings.mesh.listed_port != 0) mesh.set_listed_port(settings.mesh.listed_port);
+  for (const net::MergeTarget& target : settings.mesh.merge_with) {
+    mesh.add_merge_with(ToString(HostPort{target.host, target.port}));
+  }
 
   TextFormat::Printer printer;
   printer.SetUseUtf8StringEscaping(true);

@@ -29,6 +29,7 @@ struct SettingTexts {
   std::vector<std::string> allow_merge_from;  // as `listen`
   std::optional<std::string> list_self;
   std::optional<std::string> listed_port;
+  std::vector<std::string> merge_with;
 };
 
 // The settings in the environment: CHATD_LISTEN (URLs with spaces between them), CHATD_ADMIN, ...

@@ -53,7 +53,8 @@ TEST_F(ConfigTest, ServesEveryDialectWhenNothingIsSaid) {
   EXPECT_EQ(settings->threads, 0u);
   EXPECT_EQ(settings->log_level, net::LogLevel::kInfo);
   EXPECT_EQ(settings->limits.tunnels, Limits().tunnels);
-  EXPECT_EQ(settings->mesh, (net::MeshOptions{.server_id = 0, .allow_merge_from = {}}));
+  EXPECT_EQ(settings->mesh,
+            (net::MeshOptions{.server_id = 0, .allow_merge_from = {}, .merge_with = {}}));
 }
 
 TEST_F(ConfigTest, TakesEachFieldOfTheFile) {
@@ -72,6 +73,7 @@ TEST_F(ConfigTest, TakesEachFieldOfTheFile) {
       allow_merge_from: "2001:db8::1"
       list_self: false
       listed_port: 443
+      merge_with: "example.com:7773"
     })"));
   ASSERT_TRUE(settings.ok()) << settings.status();
   EXPECT_THAT(Urls(*settings),
@@ -84,16 +86,17 @@ TEST_F(ConfigTest, TakesEachFieldOfTheFile) {
   EXPECT_EQ(settings->mesh, (net::MeshOptions{.server_id = 7,
                                               .allow_merge_from = {"192.0.2.0/24", "2001:db8::1"},
                                               .list_self = false,
-                                              .listed_port = 443}));
+                                              .listed_port = 443,
+                                              .merge_with = {{"example.com", 7773}}}));
 }
 
 TEST_F(ConfigTest, AFlagWinsOverTheEnvironmentAndThatOverTheFile) {
   SettingSources sources = File(R"(
     listen: "toy://127.0.0.1:1" listen: "toy://127.0.0.1:2"
     admin: "unix:/file" data_dir: "/file" threads: 1 log_level: "debug"
-    mesh { server_id: 1 allow_merge_from: "127.0.0.1" list_self: false listed_port: 1 })");
-  sources.environment = {{"toy://127.0.0.1:3"}, "unix:/env", "/env", "2", "warning", "2",
-                         {"127.0.0.2"},         "false",     "2"};
+    mesh { server_id: 1 allow_merge_from: "127.0.0.1" list_self: false listed_port: 1 merge_with: "a:1" })");
+  sources.environment = {{"toy://127.0.0.1:3"}, "unix:/env", "/env", "2",    "warning", "2",
+                         {"127.0.0.2"},         "false",     "2",    {"a:2"}};
   sources.flags = {{"toy://127.0.0.1:4", "toy://127.0.0.1:5"},
                    "none",
                    "/flag",
@@ -102,9 +105,11 @@ TEST_F(ConfigTest, AFlagWinsOverTheEnvironmentAndThatOverTheFile) {
                    "3",
                    {"127.0.0.3", "127.0.0.4"},
                    "true",
-                   "3"};
+                   "3",
+                   {"a:3"}};
   const auto mesh = [](int32_t id, std::vector<std::string> allowed, bool list_self) {
-    return net::MeshOptions{id, std::move(allowed), list_self, static_cast<uint16_t>(id)};
+    const auto port = static_cast<uint16_t>(id);
+    return net::MeshOptions{id, std::move(allowed), list_self, port, {{"a", port}}};
   };
 
   absl::StatusOr<ServerSettings> settings = Read(sources);
@@ -149,6 +154,7 @@ TEST_F(ConfigTest, ReadsTheEnvironment) {
   setenv("CHATD_ALLOW_MERGE_FROM", "127.0.0.1 192.0.2.0/24", 1);
   setenv("CHATD_LIST_SELF", "false", 1);
   setenv("CHATD_LISTED_PORT", "443", 1);
+  setenv("CHATD_MERGE_WITH", "127.0.0.1:7773 a:1", 1);
   const SettingTexts texts = SettingsInEnvironment();
   EXPECT_THAT(texts.listen, ElementsAre("toy://127.0.0.1:1", "toy://127.0.0.1:2"));
   EXPECT_EQ(texts.admin, "none");
@@ -159,13 +165,15 @@ TEST_F(ConfigTest, ReadsTheEnvironment) {
   EXPECT_THAT(texts.allow_merge_from, ElementsAre("127.0.0.1", "192.0.2.0/24"));
   EXPECT_EQ(texts.list_self, "false");
   EXPECT_EQ(texts.listed_port, "443");
+  EXPECT_THAT(texts.merge_with, ElementsAre("127.0.0.1:7773", "a:1"));
 }
 
 TEST_F(ConfigTest, PrintsWhatReadsBack) {
   const absl::StatusOr<ServerSettings> settings = Read(File(R"(
     listen: "toy://[::1]:0?color=red%26%20hot" admin: "none" data_dir: "/d\u00e9\"" threads: 2
     log_level: "error" limits { lag: "unlimited" drain: "90s" exempt_loopback: false }
-    mesh { server_id: 2147483647 allow_merge_from: "::1" list_self: false listed_port: 1 })"));
+    mesh { server_id: 2147483647 allow_merge_from: "::1" list_self: false listed_port: 1
+           merge_with: "b.example:9" })"));
   ASSERT_TRUE(settings.ok()) << settings.status();
   const std::string printed = PrintSettings(*settings);
   const absl::StatusOr<ServerSettings> again = Read(File(printed));
@@ -217,6 +225,8 @@ TEST_F(ConfigTest, NamesWhereInTheFileSomethingIsWrong) {
   EXPECT_EQ(ErrorOf(File("\nmesh {\n allow_merge_from: '127.0.0.1'\n allow_merge_from: 'x' }"))
                 .substr(0, 72),
             "chatd.textproto:4: mesh.allow_merge_from: \"x\" is no range of addresses: ");
+  EXPECT_EQ(ErrorOf(File("mesh { merge_with: 'here' }")),
+            "chatd.textproto:1: mesh.merge_with: \"here\": want HOST:PORT, or [IPV6]:PORT");
   EXPECT_EQ(ErrorOf(File("threads: 1\ncolour: 1")),
             "chatd.textproto:2: Message type \"chat.config.v1.Config\" has no field named "
             "\"colour\".");

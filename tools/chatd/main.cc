@@ -20,7 +20,7 @@ With no options it serves every protocol on 127.0.0.1, on the protocol's own por
 Each option but --ready-fd and those that print something is also a line of the config file and an
 environment variable: --log-level is log_level there and CHATD_LOG_LEVEL here. An option wins over
 the environment, that over the file. Limits are set in the file alone: see --print-config. In the
-file, what is said of merging, from --server-id to --listed-port, stands in a block, mesh.
+file, what is said of merging, from --server-id to --merge-with, stands in a block, mesh.
 
 SIGTERM and SIGINT: lets nobody in any more, tells everybody, and ends; at once when it comes again.
 SIGHUP: reads the config file again, for the limits and the log level.
@@ -74,6 +74,10 @@ int main(int argc, char** argv) {
           "whether merged servers tell others where this one is (default: true)");
   AddText(app, "--listed-port", flags.settings.listed_port, "PORT",
           "the port that they are told (default: that of the first listener for links)");
+  app.add_option("--merge-with", flags.settings.merge_with,
+                 "another server to merge with, for as long as this one runs; may be repeated")
+      ->type_name("HOST:PORT")
+      ->allow_extra_args(false);
   app.add_flag_callback(
       "-v,--verbose", [&] { SetLogLevel(flags, "debug"); }, "as --log-level debug");
   app.add_flag_callback(

@@ -6,6 +6,9 @@
 namespace chat::fanout {
 namespace {
 
+// Bytes of its own that are kept in one piece: what was written of a piece is freed with all of it.
+constexpr size_t kPieceBytes = 64 * 1024;
+
 iovec ToIovec(absl::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 
 }  // namespace
@@ -31,7 +34,7 @@ void Outbox::Append(absl::string_view bytes, uint64_t at) {
   if (first_ < marks_.size()) {
     Mark& last = marks_.back();
     at = std::max(at, last.resume);
-    if (last.at == at && last.resume == at) {
+    if (last.at == at && last.resume == at && last.bytes.size() < kPieceBytes) {
       last.bytes.append(bytes.data(), bytes.size());
       return;
     }
@@ -123,7 +126,7 @@ void Outbox::PopFrontMarks() {
   while (first_ < marks_.size() && marks_[first_].at == cursor_.offset &&
          front_sent_ == marks_[first_].bytes.size()) {
     const uint64_t resume = marks_[first_].resume;
-    marks_[first_].bytes = std::string();
+    std::string().swap(marks_[first_].bytes);  // not = "", which would keep its memory
     ++first_;
     front_sent_ = 0;
     if (resume > cursor_.offset) Advance(resume);

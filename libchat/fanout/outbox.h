@@ -24,13 +24,14 @@ namespace chat::fanout {
 // Invariants:
 //  - marks_ are in the order of their `at`; a mark's `at` is never below the `resume` of the one
 //    before it, nor below the cursor.
+//  - Of what was written, it keeps a piece at most, though it may never have written everything.
 //  - front_sent_ is less than the size of the first mark's bytes, or 0.
 class Outbox {
  public:
   // From `start` on, what the log gets is due, behind all that was appended before.
   void Follow(LogPosition start);
-  // Nothing at or behind `end` of the log is due any more; everything before it still is, and all of
-  // its own: where some of that was appended behind `end`, the log ends there.
+  // Nothing at or behind `end` of the log is due any more; everything before it still is, and all
+  // of its own: where some of that was appended behind `end`, the log ends there.
   void Unfollow(uint64_t end);
   bool following() const { return static_cast<bool>(cursor_.chunk); }
 

@@ -1,5 +1,6 @@
 #include "libchat/fanout/outbox.h"
 
+#include <malloc.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -23,15 +24,18 @@
 // Counts what the process has on its heap, to see what an outbox owns. (Inlined, GCC would take
 // malloc and delete for a mismatch.)
 static std::atomic<int64_t> blocks_on_heap = 0;
+static std::atomic<size_t> bytes_on_heap = 0;
 
 ABSL_ATTRIBUTE_NOINLINE void* operator new(size_t size) {
   void* block = std::malloc(size);
   if (block == nullptr) std::abort();
   ++blocks_on_heap;
+  bytes_on_heap += ::malloc_usable_size(block);
   return block;
 }
 ABSL_ATTRIBUTE_NOINLINE void operator delete(void* block) noexcept {
   if (block != nullptr) --blocks_on_heap;
+  bytes_on_heap -= ::malloc_usable_size(block);
   std::free(block);
 }
 ABSL_ATTRIBUTE_NOINLINE void operator delete(void* block, size_t) noexcept {
@@ -423,6 +427,22 @@ TEST_F(OutboxTest, UpToDateOwnsNothingOnTheHeap) {
   EXPECT_GT(blocks_on_heap, before);
   while (outbox.HasData(log_.head())) outbox.Consume(Due(outbox).size());
   EXPECT_EQ(blocks_on_heap, before);
+}
+
+// A slow receiver of a long file: something always waits, but little does.
+TEST_F(OutboxTest, WhatWasWrittenIsFreedThoughItIsNeverEmpty) {
+  const std::string message(1000, 'x');
+  for (Outbox outbox : {Outbox(), Follower()}) {
+    for (int i = 0; i < 200; ++i) outbox.Append(message, log_.head());
+    const size_t before = bytes_on_heap;
+    for (int i = 0; i < 20'000; ++i) {
+      outbox.Append(message, log_.head());
+      outbox.Consume(message.size());
+      ASSERT_LT(bytes_on_heap, before + (512 << 10)) << i;
+    }
+    EXPECT_EQ(outbox.own_bytes(), 200'000u);
+    EXPECT_EQ(Due(outbox), std::string(200'000, 'x'));
+  }
 }
 
 // ---- TakeAll ----

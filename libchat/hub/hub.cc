@@ -39,9 +39,19 @@ SessionId Hub::FindUser(UserRef user) const {
 SessionId Hub::FindUser(const Member& by, UserRef user) const {
   const SessionId exact = FindUser(user);
   if (exact || !DialectOf(by).ascii_names()) return exact;
-  if (IsElsewhere(user)) return FindRemoteAsShown(user);
-  const auto it = shown_.find(user.name);
+  const auto it = shown_.find(IsElsewhere(user) ? Display(user) : std::string(user.name));
   return it == shown_.end() || it->second.size() != 1 ? SessionId() : *it->second.begin();
+}
+
+void Hub::AddShown(absl::string_view name, SessionId session) {
+  if (std::string shown = ToAscii(name); shown != name) shown_[std::move(shown)].insert(session);
+}
+
+void Hub::RemoveShown(absl::string_view name, SessionId session) {
+  const auto shown = shown_.find(ToAscii(name));
+  if (shown == shown_.end()) return;
+  shown->second.erase(session);
+  if (shown->second.empty()) shown_.erase(shown);
 }
 
 void Hub::Post(Section& section, SessionId to,
@@ -86,7 +96,7 @@ Hub::LoginReply Hub::Login(SessionId session, size_t dialect, absl::string_view 
   roster_.emplace(std::string(name), session);
   members_.emplace(session,
                    Member{std::string(name), dialect, right != LoginRight::kOpen, absl::Now()});
-  if (std::string shown = ToAscii(name); shown != name) shown_[std::move(shown)].insert(session);
+  AddShown(name, session);
   ++receivers_[dialect];
   ++shards_[session.shard].members[dialect];
   counters_.Add(Counter::kLogins);
@@ -108,10 +118,7 @@ uint64_t Hub::Leave(Section& section, Members::iterator it) {
   EndAgreements(section, session, User(member.name));
   PostFileRoom(section, files_.Forget(session));
   roster_.erase(member.name);
-  if (const auto shown = shown_.find(ToAscii(member.name)); shown != shown_.end()) {
-    shown->second.erase(session);
-    if (shown->second.empty()) shown_.erase(shown);
-  }
+  RemoveShown(member.name, session);
   --receivers_[member.dialect];
   --shards_[session.shard].members[member.dialect];
   section.Emit(ServerEvent::Kind::kLogout, member.name, DialectOf(member).name(), "");

@@ -277,8 +277,9 @@ class Hub {
   // A user of a merged server is no member. Where the tables need a name for one, it gets a
   // SessionId of its own, as long as they name it; what is posted to that goes over the link.
   SessionId RemoteId(UserRef user) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // One whose name ASCII cannot say, by how it is shown; nothing if that means several.
-  SessionId FindRemoteAsShown(UserRef shown) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Keep shown_. `name` as Display has it.
+  void AddShown(absl::string_view name, SessionId session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RemoveShown(absl::string_view name, SessionId session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ForgetRemoteUnlessNamed(SessionId session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool IsElsewhere(UserRef user) const {
     return user.server != 0 && user.server != options_.server_id;
@@ -357,7 +358,7 @@ class Hub {
   Limits limits_ ABSL_GUARDED_BY(mu_);
   absl::btree_map<std::string, SessionId, std::less<>> roster_ ABSL_GUARDED_BY(mu_);
   Members members_ ABSL_GUARDED_BY(mu_);
-  // Those whose names ASCII cannot say, by how it shows them.
+  // Those whose names (as Display has them) ASCII cannot say, by how it shows them.
   absl::flat_hash_map<std::string, absl::btree_set<SessionId>> shown_ ABSL_GUARDED_BY(mu_);
   std::vector<ShardState> shards_ ABSL_GUARDED_BY(mu_);
   std::vector<size_t> receivers_ ABSL_GUARDED_BY(mu_);  // logged in, a count a dialect

@@ -23,28 +23,22 @@ User Hub::UserOf(SessionId session) const {
 }
 
 SessionId Hub::RemoteId(UserRef user) {
-  SessionId& id = remote_ids_[Display(user)];
+  const std::string name = Display(user);
+  SessionId& id = remote_ids_[name];
   if (id) return id;
   // One that is still in the tables must not come again: 56 bits do not run out.
   while (!id) id = SessionId::FromValue(uint64_t{kRemoteShard} << 56 | ++last_remote_);
   remote_users_.emplace(id, User(user));
+  AddShown(name, id);
   return id;
-}
-
-SessionId Hub::FindRemoteAsShown(UserRef shown) const {
-  SessionId found;
-  for (const auto& [id, user] : remote_users_) {
-    if (user.server != shown.server || ToAscii(user.name) != shown.name) continue;
-    if (found) return SessionId();
-    found = id;
-  }
-  return found;
 }
 
 void Hub::ForgetRemoteUnlessNamed(SessionId session) {
   const auto it = remote_users_.find(session);
   if (it == remote_users_.end() || requests_.Names(session) || talks_.Names(session)) return;
-  remote_ids_.erase(Display(it->second));
+  const std::string name = Display(it->second);
+  RemoveShown(name, session);
+  remote_ids_.erase(name);
   remote_users_.erase(it);
 }
 

@@ -73,9 +73,14 @@ bool Mesh::AllKnowEachOther(const MergeOffer& said, const MergeOffer& answer) co
 
 std::vector<Sibling> Mesh::Missing(const MergeOffer& offer) const {
   std::vector<Sibling> missing;
+  const auto is_missing = [&](int32_t id) {
+    return id != id_ && id != offer.id && !peers_.contains(id) &&
+           std::none_of(missing.begin(), missing.end(),
+                        [id](const Sibling& sibling) { return sibling.id == id; });
+  };
   for (const Sibling& sibling : offer.siblings) {
-    if (sibling.id == id_ || sibling.id == offer.id || peers_.contains(sibling.id)) continue;
-    missing.push_back(sibling);
+    if (1 + peers_.size() + missing.size() == kMaxServers) break;
+    if (is_missing(sibling.id)) missing.push_back(sibling);
   }
   return missing;
 }

@@ -57,7 +57,7 @@ class Mesh {
 
   // `link` leads to the server that has said `offer`. There is none to it yet.
   void Add(const MergeOffer& offer, SessionId link, bool opened_here);
-  // The other servers of `offer` that there is no link to.
+  // The other servers of `offer` that there is no link to; of more than can be merged, the first.
   std::vector<Sibling> Missing(const MergeOffer& offer) const;
   // The link is no more. Returns the server that it led to; 0: none.
   int32_t Remove(SessionId link);

@@ -113,7 +113,17 @@ TEST(MeshTest, WhoIsMergedCannotMergeAgain) {
 TEST(MeshTest, NamesTheServersThatAreMissing) {
   Mesh mesh(kSelfId);
   mesh.Add(Offer(7, {7}), Id(1), false);
-  EXPECT_THAT(mesh.Missing(Offer(8, {8, 7, kSelfId, 9})), ElementsAre(At(9)));
+  EXPECT_THAT(mesh.Missing(Offer(8, {8, 7, kSelfId, 9, 9})), ElementsAre(At(9)));
+}
+
+// However long the list of a hostile one is.
+TEST(MeshTest, NamesNoMoreMissingServersThanCanBeMerged) {
+  Mesh mesh(kSelfId);
+  mesh.Add(Offer(7, {7}), Id(1), false);
+  std::vector<int32_t> many(999, 8);
+  EXPECT_THAT(mesh.Missing(Offer(7, many)), ElementsAre(At(8)));
+  for (int32_t id = 9; id < 100; ++id) many.push_back(id);
+  EXPECT_EQ(mesh.Missing(Offer(7, many)).size(), kMaxServers - 2);
 }
 
 TEST(MeshTest, SeesWhomTheOtherHasNotBeenToldOf) {
@@ -572,6 +582,11 @@ TEST_F(HubMeshTest, ANameFromThereIsTakenBackAsItIsShownInAscii) {
   Forward(link, PrivateMessage{{"zoè", 7}, {"conny"}, O("one")});
   EXPECT_EQ(hub_.AnswerRequest(conny_, RequestKind::kTalk, {"zo?", 7}, true),
             Delivery::kNoSuchUser);
+  // Again once it means one.
+  hub_.LinkEnded(link);
+  Merged(7);
+  Forward(link, PrivateMessage{{"zoè", 7}, {"conny"}, O("one")});
+  EXPECT_EQ(hub_.AnswerRequest(conny_, RequestKind::kTalk, {"zo?", 7}, true), Delivery::kSent);
 }
 
 // ---- A link ends ----

@@ -292,7 +292,7 @@ void Connection::Flush() {
     out_.Consume(written);
     if (own != out_.own_bytes()) {
       shard_.AddOwnBytes(static_cast<int64_t>(out_.own_bytes()) - static_cast<int64_t>(own));
-      OnOwnBytesWritten(own - out_.own_bytes());
+      ReportFileBytesOut();
     }
     bytes_out_ += written;
     shard_.CountBytesOut(written);

@@ -156,7 +156,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void OnFileRoomTime();
   // The hub is told how much of the files that are due to this client is out.
   void OnFileBytesQueued(size_t bytes);
-  void OnOwnBytesWritten(size_t bytes);
+  void ReportFileBytesOut();
   bool OverPrivateQueue() const;
   void FlushPublishes();
   void Charge();
@@ -208,7 +208,8 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   absl::Time throttled_since_ = absl::InfiniteFuture();
   absl::Time close_by_ = absl::InfiniteFuture();
   absl::Time file_room_by_ = absl::InfiniteFuture();
-  absl::Time since_;  // wall clock
+  absl::Time waits_again_ = absl::InfinitePast();  // a link, for receivers of files
+  absl::Time since_;                               // wall clock
   uint64_t bytes_in_ = 0;
   int64_t acknowledged_ = 0;
   int64_t failed_logins_ = 0;

@@ -134,8 +134,10 @@ Delivery Connection::SendFileChunk(const FileChunk& chunk) {
 }
 
 // What its client sends stays in the kernel meanwhile, and stops it. A link is everybody's: it does
-// not wait long for one.
+// not wait long for one, and having done so in vain it waits for nobody for as long, or many would
+// take turns to stop it.
 void Connection::AwaitFileRoom() {
+  if (link_ == Link::kMerged && shard_.now() < waits_again_) return shard_.hub().StopWaiting(id_);
   shard_.hub().counters().Add(Counter::kFileWaits);
   awaits_file_room_ = true;
   if (link_ != Link::kMerged) return;
@@ -152,18 +154,20 @@ void Connection::OnFileRoom() {
 
 void Connection::OnFileRoomTime() {
   shard_.hub().StopWaiting(id_);
+  waits_again_ = shard_.now() + shard_.limits().file_patience;
   OnFileRoom();
 }
 
 void Connection::OnFileBytesQueued(size_t bytes) {
   file_bytes_ += bytes;
-  if (out_.own_bytes() == 0) OnOwnBytesWritten(0);
+  ReportFileBytesOut();
 }
 
-// Bytes of chunks wait among its own; which of those they are does not matter.
-void Connection::OnOwnBytesWritten(size_t bytes) {
-  if (file_bytes_ == 0) return;
-  const size_t out = out_.own_bytes() == 0 ? file_bytes_ : std::min(bytes, file_bytes_);
+// Bytes of chunks wait among its own, anywhere. They count as out after the others: so files only
+// take what messages leave of the connection, and the two together do not pile up.
+void Connection::ReportFileBytesOut() {
+  const size_t out = file_bytes_ - std::min(file_bytes_, out_.own_bytes());
+  if (out == 0) return;
   file_bytes_ -= out;
   shard_.hub().FileBytesOut(id_, static_cast<int64_t>(out));
 }

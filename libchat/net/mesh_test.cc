@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <csignal>
 #include <memory>
 #include <set>
@@ -697,6 +698,62 @@ TEST(MeshTest, AStuckReceiverHoldsUpNobodyElseOnTheLink) {
   EXPECT_GE(b.count(Counter::kRefusedFiles), 1);
   carol.Send(Private("carol", "bob@2", "hi"));
   EXPECT_TRUE(bob.Expect(Private("carol@1", "bob", "hi")));
+}
+
+// For each one in turn it would take longer than the hang guard.
+TEST(MeshTest, ManyStuckReceiversDoNotTakeTurnsToStopALink) {
+  Limits limits = TestLimits();
+  limits.file_patience = absl::Seconds(4);
+  limits.file_window = 4 * cfp::kChunk;
+  limits.kernel_unsent = 4096;
+  MeshServer a({.id = 1, .limits = limits});
+  TestClient peer = a.Peer(7);
+  TestClient bob = a.User("bob");
+  std::vector<TestClient> stuck;
+  std::string said;
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = absl::StrCat("stuck", i);
+    stuck.push_back(a.Guest(name, /*receive_buffer=*/4096));
+    const std::string chunk =
+        PckFwd(1, cfp::FileChnkInc(7, "alice", name, kChunks, std::string(cfp::kChunk, 'x')));
+    for (int j = 0; j < 400; ++j) said += chunk;
+  }
+  said += PckFwd(1, MsgPblInc(7, "carol", "hi"));
+  std::thread saying([&] { peer.Send(said); });
+  EXPECT_TRUE(bob.Expect(Message("carol@7", "hi")));
+  EXPECT_GE(a.count(Counter::kRefusedFiles), 20);
+  for (TestClient& one : stuck) one.Close();
+  saying.join();
+}
+
+// What is said and a file have one connection, which takes no more than its reader does. The file
+// leaves room for the rest, or that would pile up until the link is cut.
+TEST(MeshTest, AFileDoesNotPileUpWhatIsSaid) {
+  Limits limits = TestLimits();
+  limits.file_window = 64 * 1024;
+  limits.lag = 256 * 1024;
+  limits.kernel_unsent = 4096;
+  MeshServer a({.id = 1, .limits = limits});
+  TestClient peer(a.link_port(), "127.0.0.1", /*receive_buffer=*/4096);
+  peer.Send(MrgReq(7, {}));
+  peer.Expect(MrgRsp(1, {a.At()}));
+  TestClient alice = a.Guest("alice");
+  std::atomic<bool> sending = true;
+  std::thread file([&] {
+    while (sending) alice.Send(cfp::FileChnk(7, "bob", kChunks, Content(0)));
+  });
+  ASSERT_TRUE(Await([&] { return a.count(Counter::kFileWaits) != 0; }, "the sender's wait"));
+  TestClient carol = a.User("carol");
+  const std::string body(1000, 'x');
+  for (int i = 0; i < 1000; ++i) {
+    carol.Send(Private("carol", "bob@7", body));
+    EXPECT_EQ(peer.Receive(4 * body.size()).size(), 4 * body.size());
+    if (HasFailure()) break;
+  }
+  EXPECT_EQ(a.Merged(), (std::set<int32_t>{7}));
+  sending = false;
+  peer.Close();
+  file.join();
 }
 
 TEST(MeshTest, AReceiverThatLeavesSetsItsSenderFree) {

@@ -62,6 +62,7 @@ absl::Status ClientSession::In(State state) const {
       return absl::FailedPreconditionError("not logged in");
     case State::kLoggingIn:
     case State::kAuthenticating:
+    case State::kGreeting:
       return absl::FailedPreconditionError("the login has not been answered yet");
     case State::kLoggedIn:
       return absl::FailedPreconditionError("logged in already");
@@ -110,7 +111,7 @@ absl::Status ClientSession::SendPrivate(SendToken, UserRef to, Text body) {
   if (absl::Status s = CheckSize("message", body.bytes().size(), kMaxMessageBytes); !s.ok()) {
     return s;
   }
-  Send(MsgPrv{to.server, to.name, body.bytes()});
+  Send(MsgPrv{to.server == 0 ? server_id_ : to.server, to.name, body.bytes()});
   return absl::OkStatus();
 }
 
@@ -121,7 +122,8 @@ absl::Status ClientSession::SendFileChunk(UserRef to, int32_t transfer, absl::st
   if (absl::Status s = CheckSize("file name", name.size(), kMaxPlainNameBytes); !s.ok()) return s;
   if (!Text::From(name)) return absl::InvalidArgumentError("a cfp file name is UTF-8 without NUL");
   if (absl::Status s = CheckPiece(size, content); !s.ok()) return s;
-  Send(FileChnk{to.server, to.name, transfer, WireFileName(name, size), ChunksOf(size), content});
+  const int32_t server = to.server == 0 ? server_id_ : to.server;
+  Send(FileChnk{server, to.name, transfer, WireFileName(name, size), ChunksOf(size), content});
   return absl::OkStatus();
 }
 
@@ -152,8 +154,8 @@ bool ClientSession::On(const AuthRsp& packet) {
   if (!is_logging_in()) return false;
   const bool guest = state_ == State::kLoggingIn;
   if (packet.code == static_cast<uint8_t>(AuthCode::kSucceeded)) {
-    state_ = State::kLoggedIn;
-    host_.OnClientEvent(LoggedIn{});
+    state_ = State::kGreeting;
+    Send(MsgPrv{0, login_, greeting_});
     return true;
   }
   state_ = State::kNew;
@@ -173,15 +175,25 @@ bool ClientSession::On(const AuthRsp& packet) {
   return true;
 }
 
+void ClientSession::OnGreeted(int32_t server) {
+  server_id_ = server;
+  state_ = State::kLoggedIn;
+  host_.OnClientEvent(LoggedIn{});
+}
+
+User ClientSession::UserOf(absl::string_view name, int32_t server) const {
+  return User(std::string(name), server == server_id_ ? 0 : server);
+}
+
 bool ClientSession::On(const MsgPblInc& packet) {
   // A message may overtake AUTHRSP.
-  if (state_ != State::kLoggedIn && !is_logging_in()) return false;
-  host_.OnClientEvent(Received{false, User(std::string(packet.sender), packet.server_id), User(),
-                               std::string(packet.message)});
+  if (!is_logged_in() && !is_logging_in()) return false;
+  const User from = UserOf(packet.sender, packet.server_id);
+  host_.OnClientEvent(Received{false, from, User(), std::string(packet.message)});
   // It goes to the sender, too (section 4). One that differs from what is due confirms nothing, nor
   // does what a user of the same name says elsewhere.
-  if (packet.sender == login_ && server_id_.value_or(packet.server_id) == packet.server_id &&
-      !pending_.empty() && packet.message == pending_.front().body) {
+  const bool here = from.server == 0 || server_id_ == 0;
+  if (from.name == login_ && here && !pending_.empty() && packet.message == pending_.front().body) {
     server_id_ = packet.server_id;
     const SendToken token = pending_.front().token;
     pending_.pop_front();
@@ -191,24 +203,30 @@ bool ClientSession::On(const MsgPblInc& packet) {
 }
 
 bool ClientSession::On(const MsgPrvInc& packet) {
-  if (state_ != State::kLoggedIn || packet.receiver != login_) return false;
-  host_.OnClientEvent(Received{true, User(std::string(packet.sender), packet.server_id),
-                               User(login_), std::string(packet.message)});
+  if (!is_logged_in() || packet.receiver != login_) return false;
+  if (state_ == State::kGreeting && packet.sender == login_ && packet.message == greeting_) {
+    OnGreeted(packet.server_id);
+    return true;
+  }
+  host_.OnClientEvent(Received{true, UserOf(packet.sender, packet.server_id), User(login_),
+                               std::string(packet.message)});
   return true;
 }
 
 bool ClientSession::On(const FileChnkInc& packet) {
-  if (state_ != State::kLoggedIn || packet.receiver != login_ || packet.chunks <= 0) return false;
+  if (!is_logged_in() || packet.receiver != login_ || packet.chunks <= 0) return false;
   const NamedFile file = ParseWireFileName(packet.filename, packet.chunks);
-  host_.OnClientEvent(FileChunkReceived{User(std::string(packet.sender), packet.server_id),
-                                        packet.transfer_id, std::string(file.name), file.size,
+  host_.OnClientEvent(FileChunkReceived{UserOf(packet.sender, packet.server_id), packet.transfer_id,
+                                        std::string(file.name), file.size,
                                         std::string(packet.content)});
   return true;
 }
 
 bool ClientSession::On(const Error& packet) {
-  if (state_ != State::kLoggedIn) return false;
-  if (packet.code <= static_cast<uint8_t>(ErrorCode::kNoReceiver)) {
+  if (!is_logged_in()) return false;
+  if (state_ == State::kGreeting) {
+    OnGreeted(0);  // a server that does not know 0 as its own
+  } else if (packet.code <= static_cast<uint8_t>(ErrorCode::kNoReceiver)) {
     host_.OnClientEvent(Undeliverable{packet.code == static_cast<uint8_t>(ErrorCode::kNoServer)});
   } else {
     host_.OnClientEvent(Notice{absl::StrCat("the server reports error ", packet.code)});

@@ -6,23 +6,27 @@
 
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "libchat/cfp/packet_reader.h"
 #include "libchat/cfp/packets.h"
 #include "libchat/dialect/client_session.h"
+#include "libchat/event/user.h"
 
 namespace chat::cfp {
 
-// Where a user's server is 0, it is the one that this client is connected to. Users that the server
-// tells of always have the id of their server: this one's is not known before it is heard.
+// Where a user's server is 0, it is the one that this client is connected to. No packet tells a
+// client that server's id, and without it "bob@7" may be a neighbour or a stranger. So, before it
+// reports LoggedIn, it writes to itself, and sees from where that comes.
 class ClientSession final : public chat::ClientSession {
  public:
-  // `host` outlives the session.
-  explicit ClientSession(ClientHost& host) : host_(host) {}
+  // `host` outlives the session. `greeting` is what it writes to itself: a text that nobody can
+  // guess, since whoever knows it can pretend to be of this server.
+  ClientSession(ClientHost& host, std::string greeting)
+      : host_(host), greeting_(std::move(greeting)) {}
 
   absl::Status Login(absl::string_view name) override;
   absl::Status LoginWithPassword(absl::string_view name, absl::string_view password) override;
@@ -33,8 +37,9 @@ class ClientSession final : public chat::ClientSession {
   Step OnBytes(absl::string_view in) override;
 
  private:
-  // kLoggingIn: as a guest. kAuthenticating: with a password.
-  enum class State : uint8_t { kNew, kLoggingIn, kAuthenticating, kLoggedIn, kBroken };
+  // kLoggingIn: as a guest. kAuthenticating: with a password. kGreeting: logged in, and the
+  // server's id is to be known yet.
+  enum class State : uint8_t { kNew, kLoggingIn, kAuthenticating, kGreeting, kLoggedIn, kBroken };
 
   // A public message whose echo has not come yet.
   struct Pending {
@@ -60,6 +65,11 @@ class ClientSession final : public chat::ClientSession {
   bool is_logging_in() const {
     return state_ == State::kLoggingIn || state_ == State::kAuthenticating;
   }
+  bool is_logged_in() const { return state_ == State::kGreeting || state_ == State::kLoggedIn; }
+  // `server` has answered the greeting; 0: it did not say.
+  void OnGreeted(int32_t server);
+  // With server 0, if it is this one.
+  User UserOf(absl::string_view name, int32_t server) const;
 
   template <class P>
   void Send(const P& packet);
@@ -67,8 +77,9 @@ class ClientSession final : public chat::ClientSession {
   ClientHost& host_;
   State state_ = State::kNew;
   std::string login_;
-  std::deque<Pending> pending_;       // in the order of sending
-  std::optional<int32_t> server_id_;  // of the server, as the first echo has said
+  std::deque<Pending> pending_;  // in the order of sending
+  const std::string greeting_;
+  int32_t server_id_ = 0;  // of the server; 0: not known
   PacketReader reader_;
 };
 

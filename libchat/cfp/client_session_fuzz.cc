@@ -34,7 +34,7 @@ struct Outcome {
 
 Outcome Run(uint8_t mode, const Segments& segments) {
   FakeClientHost host;
-  ClientSession session(host);
+  ClientSession session(host, "greeting");
   Feeder feeder([&](absl::string_view in) { return session.OnBytes(in); });
   switch (mode % 4) {
     case 0:
@@ -48,6 +48,8 @@ Outcome Run(uint8_t mode, const Segments& segments) {
     case 3:
       Check(session.Login("alice").ok());
       feeder.Feed(absl::string_view("\x10\0", 2));
+      // MSGPRVINC of server 7, from itself.
+      feeder.Feed(absl::string_view("\x31\0\0\0\7\0\0\0\5alice\0\0\0\5alice\0\0\0\x8greeting", 35));
       Check(session.SendPublic(1, *Text::From("one")).ok());
       Check(session.SendPublic(2, *Text::From("two")).ok());
       break;

@@ -32,7 +32,9 @@ using ::testing::IsEmpty;
 Text ToText(absl::string_view bytes) { return *Text::From(bytes); }
 
 struct Client {
-  Client() : session(host), feeder([this](absl::string_view in) { return session.OnBytes(in); }) {}
+  Client()
+      : session(host, "greeting"),
+        feeder([this](absl::string_view in) { return session.OnBytes(in); }) {}
 
   static std::unique_ptr<Client> LoggingIn() {
     auto client = std::make_unique<Client>();
@@ -46,11 +48,22 @@ struct Client {
     EXPECT_EQ(client->host.TakeSent(), Bytes(AuthUsr{"alice", "secret"}));
     return client;
   }
-  static std::unique_ptr<Client> LoggedIn() {
+  static std::unique_ptr<Client> Greeting() {
     auto client = LoggingIn();
     client->feeder.Feed(Bytes(AuthRsp{0}));
+    EXPECT_EQ(client->host.TakeSent(), Bytes(MsgPrv{0, "alice", "greeting"}));
+    EXPECT_THAT(client->host.events, IsEmpty());
+    return client;
+  }
+  static std::unique_ptr<Client> LoggedIn() {
+    auto client = Greeting();
+    client->feeder.Feed(Greeted("alice"));
     EXPECT_THAT(client->host.TakeEvents(), ElementsAre("LoggedIn"));
     return client;
+  }
+  // The answer of server 1000.
+  static std::string Greeted(absl::string_view name) {
+    return Bytes(MsgPrvInc{1000, name, name, "greeting"});
   }
 
   FakeClientHost host;
@@ -76,9 +89,11 @@ TEST(ClientLoginTest, SaysWhyItWasRefused) {
   for (const auto& c : kCases) {
     const auto guest = Client::LoggingIn();
     guest->feeder.Feed(Bytes(AuthRsp{c.code}));
+    if (c.code == 0) guest->feeder.Feed(Client::Greeted("alice"));
     EXPECT_THAT(guest->host.events, ElementsAre(c.guest));
     const auto registered = Client::Authenticating();
     registered->feeder.Feed(Bytes(AuthRsp{c.code}));
+    if (c.code == 0) registered->feeder.Feed(Client::Greeted("alice"));
     EXPECT_THAT(registered->host.events, ElementsAre(c.registered));
   }
 }
@@ -90,10 +105,57 @@ TEST(ClientLoginTest, MayBeTriedAgainAfterARefusal) {
   EXPECT_TRUE(client->session.LoginWithPassword("alice", "wrong").ok());
   client->feeder.Feed(Bytes(AuthRsp{2}));
   EXPECT_TRUE(client->session.Login("alicia").ok());
-  client->feeder.Feed(Bytes(AuthRsp{0}));
-  EXPECT_EQ(client->host.sent, Bytes(AuthUsr{"alice", "wrong"}) + Bytes(AuthGst{"alicia"}));
+  EXPECT_EQ(client->host.TakeSent(), Bytes(AuthUsr{"alice", "wrong"}) + Bytes(AuthGst{"alicia"}));
+  client->feeder.Feed(Bytes(AuthRsp{0}) + Client::Greeted("alicia"));
   EXPECT_EQ(client->host.events.back(), "LoggedIn");
   EXPECT_EQ(client->session.Login("again").code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(ClientLoginTest, LearnsWhichServerItIs) {
+  const auto client = Client::LoggedIn();
+  EXPECT_TRUE(client->session.SendPrivate(1, User("bob"), ToText("hi")).ok());
+  EXPECT_TRUE(
+      client->session.SendFileChunk(User("bob"), 3, "a", 1024, std::string(1024, 'x')).ok());
+  EXPECT_EQ(client->host.sent, Bytes(MsgPrv{1000, "bob", "hi"}) +
+                                   Bytes(FileChnk{1000, "bob", 3, "a", 1, std::string(1024, 'x')}));
+  client->feeder.Feed(Bytes(MsgPrvInc{1000, "bob", "alice", "a"}) +
+                      Bytes(MsgPrvInc{7, "bob", "alice", "b"}) +
+                      Bytes(FileChnkInc{1000, "bob", "alice", 3, "c", 1, Chunk("x")}) +
+                      Bytes(MsgPrvInc{1000, "alice", "alice", "greeting"}));
+  EXPECT_THAT(client->host.events,
+              ElementsAre("Received bob -> alice: \"a\"", "Received bob@7 -> alice: \"b\"",
+                          "FileChunkReceived bob: transfer 3 \"c\" 1024 bytes of 1024",
+                          "Received alice -> alice: \"greeting\""));
+}
+
+// Whoever would be taken for the server's own must know the greeting.
+TEST(ClientLoginTest, NobodyElseAnswersTheGreeting) {
+  const auto client = Client::Greeting();
+  EXPECT_EQ(client->session.SendPublic(1, ToText("x")).code(),
+            absl::StatusCode::kFailedPrecondition);
+  client->feeder.Feed(Bytes(MsgPblInc{7, "alice", "greeting"}) +
+                      Bytes(MsgPrvInc{7, "bob", "alice", "greeting"}) +
+                      Bytes(MsgPrvInc{7, "alice", "alice", "hello"}));
+  EXPECT_THAT(client->host.TakeEvents(), ElementsAre("Received alice@7 -> everyone: \"greeting\"",
+                                                     "Received bob@7 -> alice: \"greeting\"",
+                                                     "Received alice@7 -> alice: \"hello\""));
+  client->feeder.Feed(Client::Greeted("alice"));
+  EXPECT_THAT(client->host.events, ElementsAre("LoggedIn"));
+}
+
+TEST(ClientLoginTest, AServerMayKeepItsIdToItself) {
+  const auto client = Client::Greeting();
+  client->feeder.Feed(Bytes(Error{"alice", 0}));
+  EXPECT_THAT(client->host.TakeEvents(), ElementsAre("LoggedIn"));
+  EXPECT_TRUE(client->session.SendPrivate(1, User("bob"), ToText("hi")).ok());
+  EXPECT_TRUE(client->session.SendPublic(2, ToText("one")).ok());
+  EXPECT_EQ(client->host.TakeSent(), Bytes(MsgPrv{0, "bob", "hi"}) + Bytes(MsgPbl{"one"}));
+  client->feeder.Feed(Bytes(MsgPblInc{9, "bob", "hi"}) + Bytes(MsgPblInc{9, "alice", "one"}) +
+                      Bytes(MsgPblInc{9, "bob", "ho"}));
+  // The first echo has told it.
+  EXPECT_THAT(client->host.events, ElementsAre("Received bob@9 -> everyone: \"hi\"",
+                                               "Received alice@9 -> everyone: \"one\"",
+                                               "Confirmed 2", "Received bob -> everyone: \"ho\""));
 }
 
 TEST(ClientLoginTest, NamesTheLimit) {
@@ -125,9 +187,9 @@ TEST(ClientSendTest, EchoesConfirmInOrder) {
                       Bytes(MsgPblInc{1000, "bob", "two"}) +
                       Bytes(MsgPblInc{1000, "alice", "two"}));
   EXPECT_THAT(client->host.events,
-              ElementsAre("Received alice@1000 -> everyone: \"one\"", "Confirmed 11",
-                          "Received bob@1000 -> everyone: \"two\"",
-                          "Received alice@1000 -> everyone: \"two\"", "Confirmed 12"));
+              ElementsAre("Received alice -> everyone: \"one\"", "Confirmed 11",
+                          "Received bob -> everyone: \"two\"",
+                          "Received alice -> everyone: \"two\"", "Confirmed 12"));
 }
 
 TEST(ClientSendTest, WhatIsNoEchoConfirmsNothing) {
@@ -139,20 +201,20 @@ TEST(ClientSendTest, WhatIsNoEchoConfirmsNothing) {
   EXPECT_EQ(client->host.TakeEvents().size(), 2u);
   client->feeder.Feed(Bytes(MsgPblInc{1000, "alice", "one"}));
   EXPECT_THAT(client->host.TakeEvents(),
-              ElementsAre("Received alice@1000 -> everyone: \"one\"", "Confirmed 11"));
+              ElementsAre("Received alice -> everyone: \"one\"", "Confirmed 11"));
   // Somebody of the same name on another server says it.
   client->feeder.Feed(Bytes(MsgPblInc{7, "alice", "two"}));
   EXPECT_THAT(client->host.TakeEvents(), ElementsAre("Received alice@7 -> everyone: \"two\""));
   client->feeder.Feed(Bytes(MsgPblInc{1000, "alice", "two"}));
   EXPECT_THAT(client->host.TakeEvents(),
-              ElementsAre("Received alice@1000 -> everyone: \"two\"", "Confirmed 12"));
+              ElementsAre("Received alice -> everyone: \"two\"", "Confirmed 12"));
 }
 
 TEST(ClientSendTest, AddressesUsersOfAnyServer) {
   const auto client = Client::LoggedIn();
   EXPECT_TRUE(client->session.SendPrivate(1, User("bob"), ToText("a")).ok());
   EXPECT_TRUE(client->session.SendPrivate(2, User("bob", 7), ToText("b")).ok());
-  EXPECT_EQ(client->host.sent, Bytes(MsgPrv{0, "bob", "a"}) + Bytes(MsgPrv{7, "bob", "b"}));
+  EXPECT_EQ(client->host.sent, Bytes(MsgPrv{1000, "bob", "a"}) + Bytes(MsgPrv{7, "bob", "b"}));
 }
 
 TEST(ClientSendTest, NamesTheLimitOfAMessage) {
@@ -206,9 +268,9 @@ TEST(ClientFileTest, APieceIsAChunk) {
   EXPECT_EQ(client->host.TakeSent(),
             Bytes(FileChnk{7, "bob", 3, "a.txt;size=1029", 2, Chunk("tails")}));
   EXPECT_TRUE(client->session.SendFileChunk(User("bob"), 4, "b.txt", 2048, piece).ok());
-  EXPECT_EQ(client->host.TakeSent(), Bytes(FileChnk{0, "bob", 4, "b.txt", 2, piece}));
+  EXPECT_EQ(client->host.TakeSent(), Bytes(FileChnk{1000, "bob", 4, "b.txt", 2, piece}));
   EXPECT_TRUE(client->session.SendFileChunk(User("bob"), 5, "empty", 0, "").ok());
-  EXPECT_EQ(client->host.TakeSent(), Bytes(FileChnk{0, "bob", 5, "empty;size=0", 1, Chunk("")}));
+  EXPECT_EQ(client->host.TakeSent(), Bytes(FileChnk{1000, "bob", 5, "empty;size=0", 1, Chunk("")}));
 }
 
 TEST(ClientFileTest, ChecksWhatItIsGiven) {
@@ -262,9 +324,10 @@ TEST(ClientFileTest, AFileArrivesAsItWas) {
       std::string file;
       for (size_t i = 0; i < size; ++i) file.push_back(static_cast<char>(i * 7));
       FileHost host;
-      ClientSession receiver(host);
+      ClientSession receiver(host, "greeting");
       EXPECT_TRUE(receiver.Login("bob").ok());
       receiver.OnBytes(Bytes(AuthRsp{0}));
+      receiver.OnBytes(Client::Greeted("bob"));
 
       const auto sender = Client::LoggedIn();
       size_t at = 0;
@@ -332,7 +395,7 @@ TEST(ClientStateTest, WhatTheProtocolDoesNotHaveSaysSo) {
 TEST(ClientStateTest, EachPacketOutOfPlaceBreaksTheSession) {
   struct Row {
     std::string bytes;
-    // When nothing was asked, while logging in (in either way), logged in.
+    // When nothing was asked, while logging in (in either way), logged in (greeted or not).
     bool fine[3];
   };
   const std::string chunk = Chunk("data");
@@ -358,6 +421,7 @@ TEST(ClientStateTest, EachPacketOutOfPlaceBreaksTheSession) {
     const auto fresh = std::make_unique<Client>();
     const auto logging_in = Client::LoggingIn();
     const auto authenticating = Client::Authenticating();
+    const auto greeting = Client::Greeting();
     const auto logged_in = Client::LoggedIn();
     const struct {
       Client* client;
@@ -365,6 +429,7 @@ TEST(ClientStateTest, EachPacketOutOfPlaceBreaksTheSession) {
     } kStates[] = {{fresh.get(), row.fine[0]},
                    {logging_in.get(), row.fine[1]},
                    {authenticating.get(), row.fine[1]},
+                   {greeting.get(), row.fine[2]},
                    {logged_in.get(), row.fine[2]}};
     for (const auto& state : kStates) {
       const std::string shown = chat::testing::ShowHex(row.bytes);

@@ -1,6 +1,8 @@
 #include "libchat/cfp/dialect.h"
 
 #include <memory>
+#include <random>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +13,14 @@
 
 namespace chat::cfp {
 namespace {
+
+// 128 bits that nobody can guess.
+std::string NewGreeting() {
+  std::random_device random;
+  std::string text = "cfp ";
+  for (int i = 0; i < 4; ++i) absl::StrAppend(&text, absl::Hex(random(), absl::kZeroPad8));
+  return text;
+}
 
 class Cfp final : public Dialect {
  public:
@@ -32,7 +42,7 @@ class Cfp final : public Dialect {
 
   std::unique_ptr<chat::ClientSession> NewClientSession(const DialectOptions&,
                                                         ClientHost& host) const override {
-    return std::make_unique<ClientSession>(host);
+    return std::make_unique<ClientSession>(host, NewGreeting());
   }
 
   ClientTraits client_traits() const override {

@@ -53,7 +53,7 @@ struct MeshOptions {
   bool list_self = true;
   uint16_t listed_port = 0;
   // Whom it merges with by itself: it goes on trying for as long as it runs.
-  std::vector<MergeTarget> merge_with;
+  std::vector<MergeTarget> merge_with = {};
 
   friend bool operator==(const MeshOptions&, const MeshOptions&) = default;
 };

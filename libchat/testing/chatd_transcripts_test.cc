@@ -79,8 +79,10 @@ class Chatd final : public RunningServer {
     std::vector<std::string> arguments = {
         Runfile("tools/chatd/chatd"),
         "--config",
-        // There are many transcripts.
-        directory_.Write("config", "limits { registrations: 'unlimited' }"),
+        // There are many transcripts, and they know the server as this one.
+        directory_.Write("config",
+                         "limits { registrations: 'unlimited' } mesh { server_id: 1000 "
+                         "allow_merge_from: '127.0.0.1' listed_port: 7773 }"),
         "--admin",
         absl::StrCat("unix:", AdminSocket()),
         "--data-dir",

@@ -44,11 +44,13 @@ std::string FakeHost::TakeSent() { return std::exchange(sent, {}); }
 void FakeHost::Send(absl::string_view bytes) { absl::StrAppend(&sent, bytes); }
 
 LoginResult FakeHost::Login(absl::string_view name) {
+  user_ = std::string(name);
   calls.push_back(absl::StrCat("Login ", absl::CHexEscape(name)));
   return login;
 }
 
 void FakeHost::Authenticate(absl::string_view name, absl::string_view password, Takeover takeover) {
+  user_ = std::string(name);
   calls.push_back(absl::StrCat("Authenticate ", absl::CHexEscape(name), " ", Quoted(password),
                                takeover == Takeover::kTakeover ? " takeover" : ""));
 }
@@ -62,6 +64,10 @@ void FakeHost::Publish(Text body) {
 }
 
 Delivery FakeHost::SendPrivate(UserRef to, Text body) {
+  if (to.name == user_ && (to.server == 0 || to.server == server_id)) {
+    to_itself.push_back(std::string(body.bytes()));
+    return private_delivery;
+  }
   calls.push_back(absl::StrCat("SendPrivate ", Display(to), " ", Quoted(body.bytes())));
   return private_delivery;
 }

@@ -21,7 +21,7 @@ namespace chat::testing {
 // "OnMergeAnswer accepted by 5 (none)", "OnMergeAnswer refused 1", "Forward " and the event,
 // "AnswerRequest relay alice yes", "AcceptDirect alice 127.0.0.1:7000 id 5", "PresentTicket 42",
 // "CloseRelay 42 bob", "Authenticate alice \"secret\" takeover", "Register alice \"secret\"",
-// "Count spoofed_sender".
+// "Count spoofed_sender". But a private message of the user to itself is in `to_itself`.
 class FakeHost final : public SessionHost {
  public:
   // ---- What it answers ----
@@ -42,6 +42,7 @@ class FakeHost final : public SessionHost {
 
   // ---- What happened ----
   std::vector<std::string> calls;
+  std::vector<std::string> to_itself;
   std::string sent;
 
   // Takes `calls` or `sent` away.
@@ -70,6 +71,12 @@ class FakeHost final : public SessionHost {
   Delivery CloseRelay(int64_t connect_id, UserRef other) override;
   bool Throttled() const override { return calls.size() >= throttled_after; }
   void Count(Fault fault) override;
+
+  // The user who has tried to log in last.
+  const std::string& user() const { return user_; }
+
+ private:
+  std::string user_;
 };
 
 // Records the bytes sent and, as lines (ToString), the events.

@@ -1,6 +1,7 @@
 #include "libchat/testing/session_pair.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/types/span.h"
 #include "libchat/wire/writer.h"
@@ -35,6 +36,10 @@ void SessionPair::Exchange(size_t segment) {
       if (!bytes.empty()) to.Feed(bytes);
     };
     carry(client_host_.sent, to_server_);
+    const User user(server_host_.user());
+    for (const std::string& body : std::exchange(server_host_.to_itself, {})) {
+      Tell(PrivateMessage{user, user, OwnedText(*Text::From(body)), 1});
+    }
     carry(server_host_.sent, to_client_);
   }
 }

@@ -38,7 +38,8 @@ class SessionPair {
   // Somebody says something to everyone.
   void Say(UserRef from, absl::string_view body);
 
-  // Carries bytes both ways, `segment` at a time, until there are none or the line is dead.
+  // Carries bytes both ways, `segment` at a time, and what the client writes to itself, until there
+  // are none or the line is dead.
   void Exchange(size_t segment = std::numeric_limits<size_t>::max());
 
   // The line dies after this many more bytes in both directions together.

@@ -370,7 +370,7 @@ TEST_F(ChatdTest, DescribesItsApi) {
   google::protobuf::FileDescriptorProto file;
   ASSERT_TRUE(file.ParseFromString(response.file_descriptor_response().file_descriptor_proto(0)));
   ASSERT_EQ(file.service_size(), 1);
-  EXPECT_EQ(file.service(0).method_size(), 13);
+  EXPECT_EQ(file.service(0).method_size(), 15);
   stream->WritesDone();
   EXPECT_TRUE(stream->Finish().ok());
 }

@@ -64,7 +64,9 @@ std::unique_ptr<RunningServer> StartServer(const std::vector<Listening>& wanted)
   options.dialects = AllDialects();
   options.threads = 2;
   // As the transcripts know it.
-  options.mesh = {.server_id = 1000, .allow_merge_from = {"127.0.0.1"}, .listed_port = 7773};
+  options.mesh.server_id = 1000;
+  options.mesh.allow_merge_from = {"127.0.0.1"};
+  options.mesh.listed_port = 7773;
   options.log = [](net::LogLevel, absl::string_view) {};
   for (const Listening& one : wanted) {
     options.listeners.push_back({one.dialect, "127.0.0.1", one.port, one.options});

@@ -45,7 +45,9 @@ using ::testing::UnorderedElementsAre;
 
 class ChatAdminTest : public ::testing::Test {
  protected:
-  explicit ChatAdminTest(const std::string& listen = "chaton://127.0.0.1:0") : server_(listen) {}
+  explicit ChatAdminTest(const std::string& listen = "chaton://127.0.0.1:0",
+                         std::vector<std::string> flags = {})
+      : server_(listen, std::move(flags)) {}
 
   std::vector<std::string> Argv(std::vector<std::string> words) const {
     words.insert(words.begin(),
@@ -80,7 +82,7 @@ class ChatAdminTest : public ::testing::Test {
 };
 
 TEST_F(ChatAdminTest, ListsOfNothing) {
-  for (const std::string verb : {"users", "connections", "tunnels"}) {
+  for (const std::string verb : {"users", "connections", "tunnels", "servers"}) {
     EXPECT_EQ(Admin({verb, "-o", "json"}).out, "[]\n") << verb;
     EXPECT_EQ(Admin({verb, "--no-headers"}).out, "") << verb;
     EXPECT_EQ(Admin({verb, "-o", "csv", "--no-headers"}).out, "") << verb;
@@ -294,6 +296,70 @@ TEST_F(AccountsTest, EndWithTheirUsersConnections) {
   EXPECT_THAT(Values(AdminJson({"users"}), "name"), ElementsAre("bobby"));
 }
 
+class ServersTest : public ChatAdminTest {
+ protected:
+  ServersTest() : ChatAdminTest(kListen, Flags(1)), other_(kListen, Flags(2)) {}
+
+  static std::vector<std::string> Flags(int id) {
+    return {absl::StrCat("--server-id=", id), "--allow-merge-from=127.0.0.1/32"};
+  }
+  // "127.0.0.1:7773"
+  static std::string AddressOf(const ChatServer& server) {
+    return server.url().substr(server.url().rfind('/') + 1);
+  }
+
+  static constexpr char kListen[] = "cfp://127.0.0.1:0";
+
+  ChatServer other_;
+};
+
+TEST_F(ServersTest, AreMergedAndListed) {
+  EXPECT_EQ(Admin({"servers"}).out, "ID  ADDRESS  OPENED_HERE  CONNECTION_ID  MERGE_TIME\n");
+  EXPECT_EQ(AdminJson({"status"})["server_id"], 1);
+
+  const Result merge = Admin({"merge", AddressOf(other_)});
+  EXPECT_EQ(merge.exit_code, 0) << merge.err;
+  EXPECT_EQ(merge.out + merge.err, "");
+  Eventually([&] { return AdminJson({"servers"}).size() == 1; });
+  const json server = AdminJson({"servers"})[0];
+  EXPECT_EQ(server["id"], 2);
+  EXPECT_EQ(server["address"], AddressOf(other_));
+  EXPECT_EQ(server["opened_here"], true);
+  EXPECT_THAT(server["merge_time"], StartsWith("20"));
+  EXPECT_EQ(server["connection_id"], AdminJson({"connections"})[0]["id"]);
+  EXPECT_EQ(AdminJson({"status"})["servers"], 1);
+
+  const Result again = Admin({"merge", AddressOf(other_)});
+  EXPECT_EQ(again.exit_code, 69);
+  EXPECT_THAT(again.err, HasSubstr("merged with server 2 already"));
+
+  other_.process().Signal(SIGKILL);
+  Eventually([&] { return AdminJson({"servers"}).empty(); });
+  EXPECT_EQ(AdminJson({"status"})["servers"], 0);
+}
+
+TEST_F(ServersTest, AreWatched) {
+  ProcessOptions options;
+  Process watch(Argv({"watch", "-v", "-o", "json", "-c", "2"}), std::move(options));
+  watch.WaitForText(STDERR_FILENO, "watching");
+  EXPECT_EQ(Admin({"merge", AddressOf(other_)}).exit_code, 0);
+  const json merged = json::parse(watch.WaitForLines(STDOUT_FILENO, 1), nullptr, false);
+  EXPECT_EQ(merged["kind"], "merged");
+  EXPECT_EQ(merged["number"], 2);
+  other_.process().Signal(SIGKILL);
+  EXPECT_EQ(watch.Wait(), 0);
+  EXPECT_THAT(watch.Stdout(), HasSubstr("\"kind\":\"separated\""));
+}
+
+TEST_F(ServersTest, AreRefusedWithTheReason) {
+  const Result stranger = Admin({"merge", "127.0.0.2:7773"});
+  EXPECT_EQ(stranger.exit_code, 77);
+  EXPECT_THAT(stranger.err, HasSubstr("127.0.0.2 is not in mesh.allow_merge_from"));
+  const Result itself = Admin({"merge", AddressOf(server_)});
+  EXPECT_EQ(itself.exit_code, 65);
+  EXPECT_THAT(itself.err, HasSubstr("is this server itself"));
+}
+
 TEST_F(ChatAdminTest, KicksAUserWithHisTunnels) {
   TestUser ann(server_.url());
   ann.LogIn("ann");
@@ -452,6 +518,8 @@ TEST_F(ChatAdminTest, RefusesWhatItDoesNotKnow) {
       {{"users", "ann"}, "not expected: ann"},
       {{"close-tunnel", "x"}, "not a tunnel's id: x"},
       {{"users", "-o", "xml"}, "table, json or csv, not \"xml\""},
+      {{"merge", "here"}, "\"here\": want HOST:PORT"},
+      {{"merge", "127.0.0.1:0"}, "a port is a number from 1 to 65535"},
       {{"watch", "-c", "0"}, "a number from 1 on"},
       {{"top", "-o", "json"}, "top is for people"},
       {{"users", "-a", "127.0.0.1:1"}, "only unix:PATH is served"},

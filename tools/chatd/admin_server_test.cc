@@ -212,6 +212,23 @@ TEST_F(AdminServerTest, RefusesTokensOfNobody) {
   admin::v1::ListTunnelsResponse no_tunnels;
   EXPECT_EQ(Call(&Admin::Stub::ListTunnels, tunnels, &no_tunnels).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
+  admin::v1::ListServersRequest servers;
+  servers.set_page_token("x");
+  admin::v1::ListServersResponse no_servers;
+  EXPECT_EQ(Call(&Admin::Stub::ListServers, servers, &no_servers).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(AdminServerTest, MergesOnlyWithAPort) {
+  Serve();
+  for (uint32_t port : {0u, 65536u}) {
+    admin::v1::MergeRequest request;
+    request.set_host("127.0.0.1");
+    request.set_port(port);
+    admin::v1::MergeResponse response;
+    EXPECT_EQ(Call(&Admin::Stub::Merge, request, &response).error_code(),
+              grpc::StatusCode::INVALID_ARGUMENT);
+  }
 }
 
 TEST_F(AdminServerTest, SaysOnlyWhatIsText) {

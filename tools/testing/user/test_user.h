@@ -48,6 +48,8 @@ class TestUser : private ClientHost {
     ADD_FAILURE() << "the connection has ended, or nothing came";
     return T();
   }
+  // The next event of any type. False: the connection has ended.
+  bool NextEvent(ClientEvent& event);
   // Waits until the server closes the connection, in whatever way.
   void AwaitClosed();
 
@@ -61,7 +63,6 @@ class TestUser : private ClientHost {
   void Send(absl::string_view bytes) override;
   void OnClientEvent(ClientEvent event) override { events_.push_back(std::move(event)); }
 
-  bool NextEvent(ClientEvent& event);
   // False at the end of the connection.
   bool ReadMore();
 

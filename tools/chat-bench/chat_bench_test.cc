@@ -129,21 +129,38 @@ TEST(Compare, MeasuresAllCasesAlike) {
   if (!Installed("redis-server") || !Installed("haproxy")) {
     GTEST_SKIP() << "needs redis-server and haproxy";
   }
-  const Result result =
-      RunProcess({Runfile("tools/chat-bench/compare"), "--chatd", Runfile(kChatd), "--bench",
-                  Runfile(kBench), "--rounds", "2", "--seconds", "0.1", "-o", "json"});
+  const std::vector<std::string> names = {
+      "fanout-50x256",  "fanout-50x1",   "fanout-1000x256", "fanout-1000x1", "tunnel",
+      "tunnel-spliced", "chatos-50x256", "chathack-50x256", "cfp-50x256",    "cfp-50x1"};
+  std::vector<std::string> command = {Runfile("tools/chat-bench/compare"),
+                                      "--chatd",
+                                      Runfile(kChatd),
+                                      "--bench",
+                                      Runfile(kBench),
+                                      "--rounds",
+                                      "2",
+                                      "--seconds",
+                                      "0.1",
+                                      "-o",
+                                      "json"};
+  for (const std::string& name : names) command.push_back("--only=" + name);
+  const Result result = RunProcess(command);
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const json report = json::parse(result.out);
   EXPECT_GT(report["machine"]["cpus"], 0);
   const json cases = report["cases"];
-  EXPECT_EQ(cases.size(), 6u);
+  EXPECT_EQ(cases.size(), names.size());
   for (const json& each : cases) {
     EXPECT_EQ(each["rounds"].size(), 2u);
     for (const json& round : each["rounds"]) {
-      EXPECT_GE(round["chatd"]["others_cpu_share"], 0);
-      EXPECT_LE(round["chatd"]["others_cpu_share"], 1);
+      const json& chatd = round[each["chatd_as"].get<std::string>()];
+      EXPECT_GE(chatd["others_cpu_share"], 0);
+      EXPECT_LE(chatd["others_cpu_share"], 1);
+      if (each["peer"] == "chaton") {
+        EXPECT_GT(chatd["deliveries_per_second"], 0);
+        EXPECT_EQ(chatd["window"], round["chaton"]["window"]);
+      }
       if (each["peer"] != "redis") continue;
-      const json& chatd = round["chatd"];
       const json& redis = round["redis"];
       EXPECT_EQ(chatd["window"], redis["window"]);
       EXPECT_EQ(chatd["deliveries"],
@@ -160,7 +177,7 @@ TEST(Compare, MeasuresOnlyWhatItIsAskedFor) {
       RunProcess({Runfile("tools/chat-bench/compare"), "--chatd", Runfile(kChatd), "--bench",
                   Runfile(kBench), "--rounds", "1", "--seconds", "0.1", "--only", "tunnel"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("tunnel: chatd and haproxy\n"));
+  EXPECT_THAT(result.out, HasSubstr("tunnel: chatd's chaton and haproxy\n"));
   EXPECT_THAT(result.out, HasSubstr("\nmedian "));
 }
 

@@ -640,6 +640,31 @@ TEST(MeshTest, ALinkThatTakesNothingIsCut) {
   EXPECT_EQ(a.count(Counter::kCutLag) + a.count(Counter::kCutPrivateQueue), 1);
 }
 
+// By the end that opened it, which then finds out whether it is better now.
+TEST(MeshTest, ALinkThatTookNothingIsOpenedAgain) {
+  Limits limits = TestLimits();
+  limits.lag = 64 * 1024;
+  limits.kernel_unsent = 4096;
+  TestListener there;
+  MeshServer a({.id = 1, .limits = limits});
+  EXPECT_TRUE(a->Merge("127.0.0.1", there.port()).ok());
+  TestClient stuck = there.Accept();
+  stuck.Send(MrgRsp(7, {}));
+  ASSERT_TRUE(a.AwaitMerged({7}));
+  TestClient alice = a.User("alice");
+  const std::string body(1000, 'x');
+  while (a.Merged().count(7) != 0) {
+    alice.Send(Message("alice", body));
+    alice.Expect(Message("alice", body));
+  }
+  TestClient again = there.Accept();
+  again.Expect(MrgReq(1, {a.At()}));
+  again.Send(MrgRsp(7, {}));
+  ASSERT_TRUE(a.AwaitMerged({7}));
+  alice.Send(Message("alice", "hi"));
+  EXPECT_TRUE(again.Expect(PckFwd(7, MsgPblInc(1, "alice", "hi"))));
+}
+
 // ---- Files ----
 
 std::string Content(int chunk) {

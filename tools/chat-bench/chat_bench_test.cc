@@ -113,6 +113,7 @@ TEST(ChatBench, SaysHowItFailed) {
   EXPECT_EQ(Bench({"fanout", "-s", "redis://127.0.0.1"}).exit_code, 64);
   EXPECT_EQ(Bench({"tunnel", "--via", "127.0.0.1:1"}).exit_code, 64);
   EXPECT_EQ(Bench({"--help"}).exit_code, 0);
+  EXPECT_THAT(Bench({"fanout", "-s", "crp://127.0.0.1"}).err, HasSubstr("crp has no public room"));
   // Nobody can listen on port 1 but root, who does not.
   const Result refused = Bench({"fanout", "-s", "chaton://127.0.0.1:1"});
   EXPECT_EQ(refused.exit_code, 69);

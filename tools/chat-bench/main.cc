@@ -58,6 +58,9 @@ absl::StatusOr<FanoutResult> MeasureFanout(const Flags& flags) {
   }
   const absl::StatusOr<client::ServerUrl> server = ChatServer(flags.server);
   if (!server.ok()) return server.status();
+  if (!server->dialect->client_traits().public_room) {
+    return absl::UnimplementedError(absl::StrCat(server->dialect->name(), " has no public room"));
+  }
   const auto endpoint = [&](Role role, size_t index) {
     return std::make_unique<DialectEndpoint>(
         *server->dialect, server->options,

@@ -107,19 +107,6 @@ absl::Status IncomingFile::Append(absl::string_view content) {
   return absl::OkStatus();
 }
 
-absl::Status IncomingFile::Truncate(uint64_t size) {
-  if (!status_.ok()) return status_;
-  if (size > bytes_) {
-    return Fail(absl::InvalidArgumentError(absl::StrCat(name_, " has less than ", size, " bytes")));
-  }
-  if (::ftruncate(fd_, static_cast<off_t>(size)) != 0 ||
-      ::lseek(fd_, static_cast<off_t>(size), SEEK_SET) < 0) {
-    return Fail(errno, "cannot truncate");
-  }
-  bytes_ = size;
-  return absl::OkStatus();
-}
-
 absl::Status IncomingFile::Finish() {
   if (!status_.ok()) return status_;
   if (::fchmod(fd_, mode_) != 0) return Fail(errno, "cannot complete");

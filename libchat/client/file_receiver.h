@@ -48,10 +48,6 @@ class IncomingFile {
   // Takes the next piece.
   absl::Status Append(absl::string_view content);
 
-  // Cuts the file to its first `size` bytes, for senders who pad it. kInvalidArgument if it has
-  // less.
-  absl::Status Truncate(uint64_t size);
-
   // Gives the file its name, if that is still free, and the permissions that the umask leaves. The
   // content is synced to the disk before that, so that errors which only show then (a full disk on
   // a network, say) are reported, and so that after a power cut the file is whole or absent. (The

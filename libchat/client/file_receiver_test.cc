@@ -144,22 +144,6 @@ TEST_F(FileReceiverTest, TheLimitIsCheckedBeforeEachWrite) {
   EXPECT_THAT(dir_.Names(), ElementsAre("fits"));
 }
 
-TEST_F(FileReceiverTest, CutsWhatASenderHasPadded) {
-  const auto receiver = Receiver();
-  const auto file = Begin(*receiver, "a");
-  EXPECT_EQ(file->Append("content....."), absl::OkStatus());
-  EXPECT_EQ(file->Truncate(7), absl::OkStatus());
-  EXPECT_EQ(file->bytes(), 7u);
-  EXPECT_EQ(file->Append("!"), absl::OkStatus());
-  EXPECT_EQ(file->Finish(), absl::OkStatus());
-  EXPECT_EQ(dir_.Read("a"), "content!");
-
-  const auto shorter = Begin(*receiver, "b");
-  EXPECT_EQ(shorter->Append("abc"), absl::OkStatus());
-  EXPECT_EQ(shorter->Truncate(4).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(dir_.Names(), ElementsAre("a"));
-}
-
 TEST_F(FileReceiverTest, TheModeIsWhatTheUmaskLeavesButOnlyInTheEnd) {
   const auto receiver = Receiver();
   const mode_t before = ::umask(027);

@@ -12,24 +12,17 @@
 #include "asio/steady_timer.hpp"
 
 namespace chat::tools {
-namespace {
-
-// Nobody waits for it any more: the count is reached.
-absl::Status Enough() { return absl::CancelledError("enough has come"); }
-
-}  // namespace
-
-DirectDesk::DirectDesk(asio::io_context& io, Inbox inbox, Printer& printer,
+DirectDesk::DirectDesk(asio::io_context& io, Inbox& inbox, Printer& printer,
                        Diagnostics& diagnostics)
     : io_(io),
-      inbox_(std::move(inbox)),
+      inbox_(inbox),
       printer_(printer),
       diagnostics_(diagnostics),
       changed_(io.get_executor()) {}
 
 absl::Status DirectDesk::Accept(client::Client& client, const std::string& self, const User& from) {
   const auto open = of_one_.find(Display(from));
-  if (in_all_ >= kInAll || (open != of_one_.end() && open->second >= kOfOne)) {
+  if (in_all_ >= Inbox::kInAll || (open != of_one_.end() && open->second >= Inbox::kOfOne)) {
     return absl::ResourceExhaustedError("enough connections are open");
   }
   const absl::StatusOr<asio::ip::address> local = client.LocalAddress();
@@ -72,9 +65,7 @@ asio::awaitable<void> DirectDesk::Serve(std::shared_ptr<client::DirectListener> 
 asio::awaitable<absl::Status> DirectDesk::Take(client::DirectConnection& connection,
                                                const client::DirectParties& parties,
                                                const User& from) {
-  // Outlives the file, though the desk may not: a process that ends leaves nothing half behind.
-  const std::shared_ptr<client::FileReceiver> receiver = inbox_.receiver;
-  std::unique_ptr<client::IncomingFile> file;
+  std::shared_ptr<client::IncomingFile> file;
   for (;;) {
     const absl::StatusOr<std::vector<DirectEvent>> events = co_await connection.Receive();
     if (absl::IsOutOfRange(events.status())) co_return absl::OkStatus();
@@ -85,20 +76,20 @@ asio::awaitable<absl::Status> DirectDesk::Take(client::DirectConnection& connect
       if (!status.ok()) break;
     }
     const absl::Status written = co_await printer_.Flush();
-    if (!written.ok()) co_return Enough();  // whoever watches the printer says why
+    if (!written.ok()) co_return EnoughHasCome();  // whoever watches the printer says why
     if (!status.ok()) co_return status;
   }
 }
 
 absl::Status DirectDesk::Handle(const DirectEvent& event, const std::string& self, const User& from,
-                                std::unique_ptr<client::IncomingFile>* file) {
+                                std::shared_ptr<client::IncomingFile>* file) {
   if (const auto* message = std::get_if<DirectMessage>(&event)) {
     return printer_.AddMessage({true, from, User(self), message->body}) ? absl::OkStatus()
-                                                                        : Enough();
+                                                                        : EnoughHasCome();
   }
   const auto* piece = std::get_if<DirectFilePiece>(&event);
   if (piece == nullptr) return absl::OkStatus();
-  if (printer_.enough()) return Enough();
+  if (printer_.enough()) return EnoughHasCome();
   const absl::Status status = HandlePiece(*piece, self, from, file);
   if (status.ok() || absl::IsCancelled(status)) return status;
   return absl::Status(status.code(),
@@ -107,13 +98,9 @@ absl::Status DirectDesk::Handle(const DirectEvent& event, const std::string& sel
 
 absl::Status DirectDesk::HandlePiece(const DirectFilePiece& piece, const std::string& self,
                                      const User& from,
-                                     std::unique_ptr<client::IncomingFile>* file) {
-  if (inbox_.receiver == nullptr) {
-    return absl::PermissionDeniedError("there is no --accept-files");
-  }
+                                     std::shared_ptr<client::IncomingFile>* file) {
   if (*file == nullptr) {
-    absl::StatusOr<std::unique_ptr<client::IncomingFile>> begun =
-        inbox_.receiver->Begin(piece.name);
+    absl::StatusOr<std::shared_ptr<client::IncomingFile>> begun = inbox_.Begin(piece.name);
     if (!begun.ok()) return begun.status();
     *file = *std::move(begun);
   }
@@ -122,11 +109,8 @@ absl::Status DirectDesk::HandlePiece(const DirectFilePiece& piece, const std::st
   }
   if (absl::Status status = (*file)->Append(piece.content); !status.ok()) return status;
   if (!piece.last) return absl::OkStatus();
-  const std::unique_ptr<client::IncomingFile> whole = std::move(*file);
-  if (absl::Status status = whole->Finish(); !status.ok()) return status;
-  const std::string path = absl::StrCat(inbox_.directory, "/", whole->name());
-  return printer_.AddFile(from, User(self), whole->name(), path, whole->bytes()) ? absl::OkStatus()
-                                                                                 : Enough();
+  const std::shared_ptr<client::IncomingFile> whole = std::exchange(*file, nullptr);
+  return inbox_.Finish(*whole, from, User(self));
 }
 
 asio::awaitable<void> DirectDesk::Finish(absl::Duration grace) {

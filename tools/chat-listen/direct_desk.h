@@ -19,16 +19,11 @@
 #include "libchat/client/file_receiver.h"
 #include "libchat/client/signal.h"
 #include "libchat/event/user.h"
+#include "tools/chat-listen/inbox.h"
 #include "tools/chat-listen/printer.h"
 #include "tools/common/diagnostics.h"
 
 namespace chat::tools {
-
-// Where files go, if they are taken at all.
-struct Inbox {
-  std::string directory;                           // as the user wrote it
-  std::shared_ptr<client::FileReceiver> receiver;  // null: files are refused
-};
 
 // Everything that came over a connection is confirmed together, when the sender has ended it and
 // all of it was printed. What cannot be taken, a file with a forbidden name above all, ends the
@@ -37,13 +32,9 @@ struct Inbox {
 // Thread safety: none; it lives on the thread that runs `io`.
 class DirectDesk {
  public:
-  // Connections at a time, each with one file under way at most: of one user (limits.files of
-  // SAFETY: transfers a sender) and in all.
-  static constexpr size_t kOfOne = client::kMaxTransfersPerSender;
-  static constexpr size_t kInAll = 64;
-
-  // All references outlive this.
-  DirectDesk(asio::io_context& io, Inbox inbox, Printer& printer, Diagnostics& diagnostics);
+  // All references outlive this. At most Inbox::kOfOne connections of one user are taken at a time,
+  // and Inbox::kInAll: each has one file under way at most.
+  DirectDesk(asio::io_context& io, Inbox& inbox, Printer& printer, Diagnostics& diagnostics);
 
   // `from`, who is allowed to, asks `self` for a direct connection, over `client`: accepts that.
   // Why not, if it cannot be; the request is still open then.
@@ -59,12 +50,12 @@ class DirectDesk {
   asio::awaitable<absl::Status> Take(client::DirectConnection& connection,
                                      const client::DirectParties& parties, const User& from);
   absl::Status Handle(const DirectEvent& event, const std::string& self, const User& from,
-                      std::unique_ptr<client::IncomingFile>* file);
+                      std::shared_ptr<client::IncomingFile>* file);
   absl::Status HandlePiece(const DirectFilePiece& piece, const std::string& self, const User& from,
-                           std::unique_ptr<client::IncomingFile>* file);
+                           std::shared_ptr<client::IncomingFile>* file);
 
   asio::io_context& io_;
-  const Inbox inbox_;
+  Inbox& inbox_;
   Printer& printer_;
   Diagnostics& diagnostics_;
   client::Signal changed_;

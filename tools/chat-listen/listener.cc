@@ -31,7 +31,9 @@ Listener::Listener(asio::io_context& io, ListenOptions options, Output& output,
       refusals_(diagnostics),
       printer_(options_.print, output, changed_),
       output_(output),
-      desk_(io, options_.inbox, printer_, diagnostics) {}
+      inbox_(options_.inbox, printer_),
+      files_(io, inbox_, refusals_),
+      direct_(io, inbox_, printer_, diagnostics) {}
 
 asio::awaitable<ExitCode> Listener::Run() {
   output_.OnReaderGone([this] { Stop(kExitBrokenPipe); });
@@ -53,7 +55,7 @@ asio::awaitable<ExitCode> Listener::Run() {
     diagnostics_.Error(printer_.status().message());
     co_return kExitIoError;
   }
-  co_await desk_.Finish(kGrace);
+  co_await direct_.Finish(kGrace);
   co_return kExitOk;
 }
 
@@ -103,6 +105,7 @@ asio::awaitable<void> Listener::Serve() {
 }
 
 asio::awaitable<absl::Status> Listener::Listen(client::Client& client, std::string self) {
+  files_.GiveUpAll();
   for (;;) {
     const absl::StatusOr<std::vector<ClientEvent>> events = co_await client.Receive();
     if (!events.ok()) co_return events.status();
@@ -121,6 +124,8 @@ absl::Status Listener::OnEvent(const ClientEvent& event, client::Client& client,
                                const std::string& self) {
   if (const auto* received = std::get_if<Received>(&event)) {
     printer_.AddMessage(*received);
+  } else if (const auto* piece = std::get_if<FileChunkReceived>(&event)) {
+    OnPiece(*piece, self);
   } else if (const auto* asked = std::get_if<Asked>(&event)) {
     OnAsked(*asked, client, self);
   } else if (const auto* notice = std::get_if<Notice>(&event)) {
@@ -138,6 +143,11 @@ absl::Status Listener::OnEvent(const ClientEvent& event, client::Client& client,
   return absl::OkStatus();
 }
 
+void Listener::OnPiece(const FileChunkReceived& piece, const std::string& self) {
+  if (options_.allowed(piece.from)) return files_.Take(piece, self);
+  refusals_.Say(piece.from, "a file, of one not among those whom --allow names");
+}
+
 void Listener::OnAsked(const Asked& asked, client::Client& client, const std::string& self) {
   absl::Status status;
   if (asked.kind == RequestKind::kRelay) {
@@ -153,7 +163,7 @@ void Listener::OnAsked(const Asked& asked, client::Client& client, const std::st
   } else if (options_.account.url.tls) {
     status = absl::UnimplementedError("a direct connection does not go over TLS");
   } else {
-    status = desk_.Accept(client, self, asked.from);
+    status = direct_.Accept(client, self, asked.from);
   }
   if (status.ok()) return;
   refusals_.Say(asked.from, status.message());

@@ -17,6 +17,8 @@
 #include "libchat/client/reconnect.h"
 #include "libchat/client/signal.h"
 #include "tools/chat-listen/direct_desk.h"
+#include "tools/chat-listen/file_desk.h"
+#include "tools/chat-listen/inbox.h"
 #include "tools/chat-listen/printer.h"
 #include "tools/common/allowed.h"
 #include "tools/common/client_flags.h"
@@ -32,8 +34,8 @@ struct ListenOptions {
   client::ReconnectPolicy reconnect;
   PrintOptions print;
   std::optional<absl::Duration> timeout;  // ends after that time, counted from the start
-  Allowed allowed;                        // whose requests to talk or to connect are accepted
-  Inbox inbox;
+  Allowed allowed;                        // whose requests, and whose files, are accepted
+  InboxOptions inbox;
   int ready_fd = -1;  // a byte is written there once logged in, and it is closed
 };
 
@@ -60,6 +62,7 @@ class Listener {
   // On the logged-in client, until an error.
   asio::awaitable<absl::Status> Listen(client::Client& client, std::string self);
   absl::Status OnEvent(const ClientEvent& event, client::Client& client, const std::string& self);
+  void OnPiece(const FileChunkReceived& piece, const std::string& self);
   void OnAsked(const Asked& asked, client::Client& client, const std::string& self);
   void SayReady();
   void Stop(ExitCode code);
@@ -80,7 +83,9 @@ class Listener {
   Refusals refusals_;
   Printer printer_;
   Output& output_;
-  DirectDesk desk_;
+  Inbox inbox_;
+  FileDesk files_;
+  DirectDesk direct_;
 };
 
 }  // namespace chat::tools

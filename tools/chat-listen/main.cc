@@ -39,7 +39,7 @@ struct Flags {
   std::optional<int64_t> ready_fd;
 };
 
-bool TakesFiles(const ClientTraits& traits) { return traits.file_way == FileWay::kDirect; }
+bool TakesFiles(const ClientTraits& traits) { return traits.file_way != FileWay::kNone; }
 
 void Declare(Settings& settings, Flags* flags) {
   AddClientFlags(settings, &flags->client);
@@ -74,11 +74,11 @@ void Declare(Settings& settings, Flags* flags) {
                    return absl::OkStatus();
                  });
   settings.List("--allow", "USER[,USER]",
-                "Whose requests to talk, or for a direct connection, are accepted; '*' for "
-                "everybody. Nobody's by default",
+                "Whose requests to talk, or for a direct connection, and whose files are accepted; "
+                "'*' for everybody. Nobody's by default",
                 [flags](absl::string_view value) { return flags->listen.allowed.Add(value); });
   settings.Text("--accept-files", "DIR",
-                absl::StrCat("Take files from those users into DIR. Over: ",
+                absl::StrCat("Take the files of those users into DIR. Over: ",
                              DialectsThat(TakesFiles, AllDialects())),
                 &flags->listen.inbox.directory);
   settings.Number("--ready-fd", "Write a byte to this descriptor once listening", 0,
@@ -112,7 +112,8 @@ absl::Status Complete(const Settings& settings, Flags* flags) {
   if (!listen.inbox.directory.empty() && listen.allowed.empty()) {
     return absl::InvalidArgumentError("--accept-files needs --allow USER[,USER], or --allow '*'");
   }
-  if (!listen.inbox.directory.empty() && account->url.tls) {
+  if (!listen.inbox.directory.empty() && account->url.tls &&
+      dialect.client_traits().file_way == FileWay::kDirect) {
     return absl::InvalidArgumentError("--accept-files: direct connections do not go over TLS");
   }
   if (listen.print.only_private.has_value() && !dialect.client_traits().tells_private) {
@@ -133,7 +134,7 @@ absl::Status Complete(const Settings& settings, Flags* flags) {
   return absl::OkStatus();
 }
 
-absl::Status OpenInbox(Inbox* inbox) {
+absl::Status OpenInbox(InboxOptions* inbox) {
   if (inbox->directory.empty()) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<client::FileReceiver>> receiver =
       client::FileReceiver::Open(inbox->directory);

@@ -2,6 +2,7 @@
 // to, connect and confirm is the tools' affair, and not their users'.
 
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -52,7 +54,9 @@ bool HasNoRoom(const ClientTraits& traits) { return !traits.public_room; }
 bool Registers(const ClientTraits& traits) { return traits.registers; }
 bool MakesNone(const ClientTraits& traits) { return !traits.registers; }
 bool HasPasswords(const ClientTraits& traits) { return traits.passwords != Passwords::kNever; }
-bool CarriesFiles(const ClientTraits& traits) { return traits.file_way == FileWay::kDirect; }
+bool CarriesFiles(const ClientTraits& traits) { return traits.file_way != FileWay::kNone; }
+bool CarriesDirectly(const ClientTraits& traits) { return traits.file_way == FileWay::kDirect; }
+bool RelaysFiles(const ClientTraits& traits) { return traits.file_way == FileWay::kServer; }
 bool CarriesNone(const ClientTraits& traits) { return !CarriesFiles(traits); }
 bool Talks(const ClientTraits& traits) { return traits.private_way == PrivateWay::kTalk; }
 bool Agrees(const ClientTraits& traits) { return traits.private_way != PrivateWay::kServer; }
@@ -411,6 +415,13 @@ TEST_P(DialectsTest, WhatTheServerSaysIsANotice) {
 
 // ---- Files ----
 
+std::string RandomBytes(size_t size) {
+  std::string bytes(size, '\0');
+  uint32_t state = 1;
+  for (char& c : bytes) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
+  return bytes;
+}
+
 class FilesTest : public DialectsTest {
  protected:
   FilesTest() { std::filesystem::create_directory(inbox_); }
@@ -420,30 +431,82 @@ class FilesTest : public DialectsTest {
     return Listen("bobby", std::move(arguments));
   }
 
+  // What a sender of evil intent calls its files. One of them is there already.
+  std::vector<std::string> HostileNames() {
+    std::ofstream(inbox_ + "/existing") << "untouched";
+    return {"../x",     directory_.path() + "/absolute",
+            "existing", ".hidden",
+            "-rf",      "a/b",
+            "..",       "a\\b",
+            "\x1b[2J"};
+  }
+
   const std::string inbox_ = directory_.path() + "/in";
+};
+
+class DirectFilesTest : public FilesTest {};
+
+class ServerFilesTest : public FilesTest {
+ protected:
+  // One piece of a file to bobby, from a user who may be up to something.
+  void SendPiece(TestUser& user, int32_t transfer, absl::string_view name, int64_t size,
+                 absl::string_view content) {
+    const absl::Status status =
+        user.session().SendFileChunk({"bobby"}, transfer, name, size, content);
+    EXPECT_TRUE(status.ok()) << status;
+  }
+
+  int64_t Counter(absl::string_view name) {
+    const Result status = RunProcess(
+        {Runfile("tools/chat-admin/chat-admin"), "-a", server_.admin(), "status", "-o", "json"});
+    EXPECT_EQ(status.exit_code, 0) << status.err;
+    const std::vector<std::string> parts =
+        absl::StrSplit(status.out, absl::StrCat("\"", name, "\":"));
+    return parts.size() == 2 ? ::atoll(parts[1].c_str()) : 0;
+  }
+
+  // Waits until the server takes no more of a file: its receiver stands still.
+  void AwaitStandstill() {
+    constexpr int kHangGuard = 10'000;
+    for (int64_t i = 0, before = -1; i < kHangGuard; ++i) {
+      const int64_t now = Counter("file_bytes");
+      if (now > 0 && now == before && Counter("file_waits") > 0) return;
+      before = now;
+    }
+    FAIL() << "the receiver does not stand still";
+  }
+
+  // What the server has in memory, in KiB.
+  int64_t ServerMemory() {
+    const std::string status = ReadFile(absl::StrCat("/proc/", server_.process().pid(), "/status"));
+    const std::vector<std::string> parts = absl::StrSplit(status, "VmRSS:");
+    return parts.size() == 2 ? ::atoll(parts[1].c_str()) : 0;
+  }
 };
 
 class NoFilesTest : public FilesTest {};
 
 INSTANTIATE_TEST_SUITE_P(All, FilesTest, ::testing::ValuesIn(DialectsThat(CarriesFiles)), NameOf);
+INSTANTIATE_TEST_SUITE_P(All, DirectFilesTest, ::testing::ValuesIn(DialectsThat(CarriesDirectly)),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(All, ServerFilesTest, ::testing::ValuesIn(DialectsThat(RelaysFiles)),
+                         NameOf);
 INSTANTIATE_TEST_SUITE_P(All, NoFilesTest, ::testing::ValuesIn(DialectsThat(CarriesNone)), NameOf);
 
 TEST_P(FilesTest, FilesArriveAsTheyAre) {
-  const std::pair<std::string, size_t> kFiles[] = {
-      {"empty", 0}, {"kilobyte", 1024}, {"and one", 1025}, {"big", 10'000'000}};
-  const auto bob = TakeFiles({"--allow=alice", "-c5", "--json"});
+  const std::pair<std::string, size_t> kFiles[] = {{"empty", 0},      {"byte", 1},
+                                                   {"nearly", 1023},  {"kilobyte", 1024},
+                                                   {"and one", 1025}, {"big", 10'000'000}};
+  const auto bob = TakeFiles({"--allow=alice", "-c7", "--json"});
   std::vector<std::string> arguments = {"-v", "-t", "bobby", "behind this come files"};
   std::map<std::string, std::string> contents;
   for (const auto& [name, size] : kFiles) {
-    std::string content(size, '\0');
-    uint32_t state = 1;
-    for (char& c : content) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
-    arguments.push_back("--file=" + directory_.Write(name, content));
-    contents[name] = std::move(content);
+    contents[name] = RandomBytes(size);
+    arguments.push_back("--file=" + directory_.Write(name, contents[name]));
   }
   const Result sent = Send("alice", arguments);
   EXPECT_EQ(sent.exit_code, 0) << sent.err;
-  EXPECT_THAT(sent.err, HasSubstr("sent 5, confirmed 5"));
+  EXPECT_THAT(sent.err, HasSubstr("sent 7, confirmed 7"));
   EXPECT_THAT(sent.err, Not(HasSubstr("%")));  // no progress where there is no terminal
   EXPECT_EQ(bob->Wait(), 0) << bob->Stderr();
   for (const auto& [name, size] : kFiles) {
@@ -454,9 +517,7 @@ TEST_P(FilesTest, FilesArriveAsTheyAre) {
                                "\",\"from\":\"alice\",\"to\":\"bobby\",\"body\":\"", name,
                                "\",\"path\":\"", inbox_, "/", name, "\",\"size\":", size, "}\n")));
   }
-  EXPECT_EQ(ListDirectory(inbox_).size(), 4u);
-  std::filesystem::remove_all(inbox_);
-  std::filesystem::create_directory(inbox_);
+  EXPECT_EQ(ListDirectory(inbox_).size(), 6u);
 }
 
 TEST_P(FilesTest, AFileIsALineOfTheDefaultFormat) {
@@ -467,13 +528,8 @@ TEST_P(FilesTest, AFileIsALineOfTheDefaultFormat) {
   EXPECT_EQ(bob->Stdout(), "alice\ta photo.png\n");
 }
 
-// What a sender of evil intent calls its files.
-TEST_P(FilesTest, HostileNamesAreRefusedAndNothingIsWritten) {
-  const std::string existing = inbox_ + "/existing";
-  const std::string kNames[] = {
-      "../x",   directory_.path() + "/absolute", "existing", ".hidden", "-rf", "a/b", "..", "a\\b",
-      "\x1b[2J"};
-  std::ofstream(existing) << "untouched";
+TEST_P(DirectFilesTest, HostileNamesAreRefusedAndNothingIsWritten) {
+  const std::vector<std::string> names = HostileNames();
   const std::vector<std::string> before = ListDirectory(directory_.path());
   const auto bob = TakeFiles({"--allow=carol", "-F%s\\n"});
   TestUser carol(server_.url());
@@ -486,13 +542,13 @@ TEST_P(FilesTest, HostileNamesAreRefusedAndNothingIsWritten) {
     return direct.Finish();
   };
   size_t refused = 0;
-  for (const std::string& name : kNames) {
+  for (const std::string& name : names) {
     EXPECT_FALSE(offer(name)) << name;
     const std::string said = bob->WaitForLines(2, ++refused);
     EXPECT_THAT(said, HasSubstr("carol: refused the file")) << name;
     EXPECT_THAT(said, Not(HasSubstr("\x1b"))) << name;
   }
-  EXPECT_EQ(ReadFile(existing), "untouched");
+  EXPECT_EQ(ReadFile(inbox_ + "/existing"), "untouched");
   EXPECT_THAT(ListDirectory(inbox_), ElementsAre("existing"));
   EXPECT_EQ(ListDirectory(directory_.path()), before);
 
@@ -501,7 +557,26 @@ TEST_P(FilesTest, HostileNamesAreRefusedAndNothingIsWritten) {
   EXPECT_EQ(ReadFile(inbox_ + "/good"), "evil");
 }
 
-TEST_P(FilesTest, AFileThatIsRefusedIsNotConfirmed) {
+TEST_P(ServerFilesTest, HostileNamesAreRefusedAndNothingIsWritten) {
+  const std::vector<std::string> names = HostileNames();
+  const std::vector<std::string> before = ListDirectory(directory_.path());
+  const auto bob = TakeFiles({"--allow=carol", "-F%s\\n"});
+  TestUser carol(server_.url());
+  EXPECT_TRUE(carol.LogInWithPassword("carol", kPassword));
+  for (int32_t transfer = 0; const std::string& name : names) {
+    SendPiece(carol, ++transfer, name, 4, "evil");
+  }
+  SendPiece(carol, -1, "good", 4, "evil");
+  EXPECT_EQ(bob->WaitForLines(1, 1), "good\n");
+  EXPECT_EQ(ReadFile(inbox_ + "/good"), "evil");
+  EXPECT_EQ(ReadFile(inbox_ + "/existing"), "untouched");
+  EXPECT_THAT(ListDirectory(inbox_), ElementsAre("existing", "good"));
+  EXPECT_EQ(ListDirectory(directory_.path()), before);
+  EXPECT_THAT(bob->Stderr(), HasSubstr("carol: refused: the file \"../x\": not an acceptable"));
+  EXPECT_THAT(bob->Stderr(), Not(HasSubstr("\x1b")));
+}
+
+TEST_P(DirectFilesTest, AFileThatIsRefusedIsNotConfirmed) {
   const std::string path = directory_.Write("photo.png", "png");
   const auto unwilling = Listen("bobby", {"--allow=*"});
   const Result sent = Send("alice", {"-t", "bobby", "--file", path});
@@ -510,7 +585,7 @@ TEST_P(FilesTest, AFileThatIsRefusedIsNotConfirmed) {
   unwilling->WaitForText(2, "refused the file \"photo.png\": there is no --accept-files");
 }
 
-TEST_P(FilesTest, OneWhoLeavesInTheMiddleLeavesNothing) {
+TEST_P(DirectFilesTest, OneWhoLeavesInTheMiddleLeavesNothing) {
   const auto bob = TakeFiles({"--allow=carol"});
   TestUser carol(server_.url());
   EXPECT_TRUE(carol.LogInWithPassword("carol", kPassword));
@@ -534,7 +609,7 @@ TEST_P(FilesTest, OneWhoLeavesInTheMiddleLeavesNothing) {
   EXPECT_THAT(ListDirectory(inbox_), IsEmpty());
 }
 
-TEST_P(FilesTest, OfOneSenderOnlySoManyAtOnce) {
+TEST_P(DirectFilesTest, OfOneSenderOnlySoManyAtOnce) {
   constexpr int kAtOnce = 8;
   const auto bob = TakeFiles({"--allow=carol"});
   TestUser carol(server_.url());
@@ -551,6 +626,127 @@ TEST_P(FilesTest, OfOneSenderOnlySoManyAtOnce) {
   EXPECT_TRUE(open.back()->Finish());
   EXPECT_TRUE(carol.session().Ask(RequestKind::kDirect, {"bobby"}, Text()).ok());
   carol.Await<DirectGranted>();
+}
+
+TEST_P(ServerFilesTest, WhatIsNotTakenIsSaidToTheReceiver) {
+  const std::string path = directory_.Write("photo.png", RandomBytes(5000));
+  const auto fails = [&](const std::vector<std::string>& arguments, const std::string& said) {
+    const auto bob = Listen("bobby", arguments);
+    EXPECT_EQ(Send("alice", {"-t", "bobby", "--file", path}).exit_code, 0);
+    bob->WaitForText(2, absl::StrCat("alice: refused: ", said));
+    EXPECT_EQ(bob->Stdout(), "");
+  };
+  fails({"--allow=*"}, "the file \"photo.png\": there is no --accept-files");
+  fails({"--allow=carol", "--accept-files=" + inbox_}, "a file, of one not among those whom");
+  EXPECT_THAT(ListDirectory(inbox_), IsEmpty());
+}
+
+TEST_P(FilesTest, NobodyIsThere) {
+  const std::string path = directory_.Write("photo.png", RandomBytes(5000));
+  const Result sent = Send("alice", {"-t", "nobody", "--file", path});
+  // Not every protocol tells nobody from somebody who refuses.
+  EXPECT_TRUE(sent.exit_code == 68 || sent.exit_code == 77) << sent.exit_code;
+  EXPECT_THAT(sent.err, HasSubstr("nobody"));
+  EXPECT_THAT(sent.err, HasSubstr("confirmed 0"));
+}
+
+TEST_P(ServerFilesTest, SaysWhatHasNotArrived) {
+  const std::string path = directory_.Write("photo.png", RandomBytes(5000));
+  // Over the registrar's protocol, which carries no files.
+  const auto bob = Listen("bobby", {"-s", server_.urls().at(1), "--allow=carol"});
+  const struct {
+    std::vector<std::string> arguments;
+    std::string said;
+  } kCases[] = {
+      {{"-t", "bobby", "--file", path}, "no such user, or one who takes no files: bobby"},
+      {{"-t", "bobby@7", "--file", path}, "no such server: 7, of bobby@7"},
+      {{"-t", "nobody", "hello"}, "no such user: nobody"},
+      {{"-t", "nobody@7", "hello"}, "no such server: 7, of nobody@7"},
+      {{"-t", "bobby", "hello"}, "no such user: bobby"},  // who is asked, and refuses
+  };
+  for (const auto& c : kCases) {
+    const Result sent = Send("alice", c.arguments);
+    EXPECT_EQ(sent.exit_code, 68) << sent.err;
+    EXPECT_THAT(sent.err, HasSubstr(c.said));
+    EXPECT_THAT(sent.err, HasSubstr("sent 1, confirmed 0, first unconfirmed is message 1"));
+  }
+  const Result several =
+      Send("alice", {"-J"}, "{\"kind\":\"private\",\"to\":\"nobody\",\"body\":\"hello\"}\n");
+  EXPECT_EQ(several.exit_code, 68);
+  EXPECT_THAT(several.err, HasSubstr("no such user: one of those written to"));
+  bob->WaitForText(2, "alice: refused");
+}
+
+TEST_P(ServerFilesTest, TwoTransfersAtOnceAreKeptApart) {
+  const auto bob = TakeFiles({"--allow=carol", "-c2"});
+  TestUser carol(server_.url());
+  EXPECT_TRUE(carol.LogInWithPassword("carol", kPassword));
+  const std::string first = RandomBytes(100'000);
+  const std::string second(first.rbegin(), first.rend());
+  for (size_t at = 0; at < first.size(); at += 1024) {
+    SendPiece(carol, 1, "first", first.size(), first.substr(at, 1024));
+    SendPiece(carol, 2, "second", second.size(), second.substr(at, 1024));
+  }
+  EXPECT_EQ(bob->Wait(), 0) << bob->Stderr();
+  EXPECT_EQ(bob->Stdout(), "carol\tfirst\ncarol\tsecond\n");
+  EXPECT_TRUE(ReadFile(inbox_ + "/first") == first);
+  EXPECT_TRUE(ReadFile(inbox_ + "/second") == second);
+}
+
+TEST_P(ServerFilesTest, OneWhoIsToldToGoInTheMiddleLeavesNothing) {
+  const auto bob = TakeFiles({"--allow=carol"});
+  TestUser carol(server_.url());
+  EXPECT_TRUE(carol.LogInWithPassword("carol", kPassword));
+  SendPiece(carol, 1, "half", 2048, std::string(1024, 'x'));
+  SendPiece(carol, 2, "whole", 1, "x");
+  bob->WaitForLines(1, 1);
+  EXPECT_EQ(ListDirectory(inbox_).size(), 2u);
+  bob->Signal(SIGTERM);
+  EXPECT_EQ(bob->Wait(), 128 + SIGTERM);
+  EXPECT_THAT(ListDirectory(inbox_), ElementsAre("whole"));
+}
+
+// More than the kernel keeps for all the connections on the way.
+constexpr size_t kLargeFile = 64 << 20;
+
+TEST_P(ServerFilesTest, AReceiverThatStandsStillStopsTheSender) {
+  const std::string content = RandomBytes(kLargeFile);
+  const std::string path = directory_.Write("large", content);
+  const auto bob = TakeFiles({"--allow=alice", "-c1"});
+  const int64_t memory = ServerMemory();
+  bob->Stop();
+  Process alice(Tool("chat-send", "alice", {"-v", "-t", "bobby", "--file", path}));
+  ASSERT_NO_FATAL_FAILURE(AwaitStandstill());
+  EXPECT_THAT(alice.Stderr(), Not(HasSubstr("confirmed")));
+  EXPECT_LT(Counter("file_bytes"), static_cast<int64_t>(kLargeFile / 2));
+  EXPECT_LT(ServerMemory() - memory, 16 * 1024);
+  bob->Signal(SIGCONT);
+  EXPECT_EQ(alice.Wait(), 0) << alice.Stderr();
+  EXPECT_THAT(alice.Stderr(), HasSubstr("sent 1, confirmed 1"));
+  EXPECT_EQ(bob->Wait(), 0) << bob->Stderr();
+  EXPECT_TRUE(ReadFile(inbox_ + "/large") == content);
+}
+
+TEST_P(ServerFilesTest, AFileThatIsCutOffMeanwhileIsNotSent) {
+  const std::string path = directory_.Write("large", std::string(kLargeFile, 'x'));
+  const auto bob = TakeFiles({"--allow=alice"});
+  bob->Stop();
+  Process alice(Tool("chat-send", "alice", {"-t", "bobby", "--file", path}));
+  ASSERT_NO_FATAL_FAILURE(AwaitStandstill());
+  std::filesystem::resize_file(path, 1000);
+  bob->Signal(SIGCONT);
+  EXPECT_EQ(alice.Wait(), 74);
+  EXPECT_THAT(alice.Stderr(), HasSubstr("large has become shorter while it was being sent"));
+  EXPECT_EQ(bob->Stdout(), "");
+  bob->Signal(SIGTERM);
+  bob->Wait();
+  EXPECT_THAT(ListDirectory(inbox_), IsEmpty());
+}
+
+TEST_P(ServerFilesTest, TheSizeHasToBeKnown) {
+  const Result sent = Send("alice", {"-t", "bobby", "--file=/dev/stdin"}, "from a pipe");
+  EXPECT_EQ(sent.exit_code, 65);
+  EXPECT_THAT(sent.err, HasSubstr("/dev/stdin: its size has to be known"));
 }
 
 TEST_P(NoFilesTest, SaysWhoCarriesThem) {
@@ -578,7 +774,7 @@ TEST_P(FilesTest, SaysWhyThereIsNothingToSend) {
 }
 
 // Who asks for TLS does not want a word to go without.
-TEST_P(FilesTest, NothingGoesAroundTls) {
+TEST_P(DirectFilesTest, NothingGoesAroundTls) {
   const std::string tls = absl::StrCat(dialect_.name(), "+tls://127.0.0.1:1");
   const std::string file = directory_.Write("file", "content");
   for (const Result& result :

@@ -42,15 +42,17 @@ struct Flags {
   std::vector<std::string> words;
 };
 
-bool SendsFiles(const ClientTraits& traits) { return traits.file_way == FileWay::kDirect; }
+bool SendsFiles(const ClientTraits& traits) { return traits.file_way != FileWay::kNone; }
 bool Registers(const ClientTraits& traits) { return traits.registers; }
 
 void Declare(Settings& settings, Flags* flags) {
   AddClientFlags(settings, &flags->client);
   AddTlsFlags(settings, &flags->client);
   AddPasswordFlags(settings, &flags->client.password);
-  settings.Text("-t,--to", "USER", "A private message to USER; without it, to everyone",
-                &flags->send.to);
+  settings.Text(
+      "-t,--to", "USER",
+      "A private message to USER, or USER@7 on the merged server 7; without it, to everyone",
+      &flags->send.to);
   settings.Flag("-0,--null", "Messages on stdin end with a NUL byte instead of a newline",
                 &flags->null);
   settings.Value("-D,--delimiter", "STR", "Messages on stdin end with STR (\\n, \\t, \\xNN known)",
@@ -120,7 +122,8 @@ absl::Status Check(const Flags& flags, const client::ServerUrl& url) {
   if (send.only_account && !send.to.empty()) {
     return absl::InvalidArgumentError("with --register, stdin is not read: MESSAGE is missing");
   }
-  const bool direct = traits.private_way == PrivateWay::kDirect || !send.files.empty();
+  const bool direct = traits.private_way == PrivateWay::kDirect ||
+                      (traits.file_way == FileWay::kDirect && !send.files.empty());
   if (url.tls && direct && !send.to.empty()) {
     return absl::InvalidArgumentError("a direct connection to USER does not go over TLS");
   }

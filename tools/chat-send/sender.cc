@@ -17,7 +17,7 @@
 namespace chat::tools {
 namespace {
 
-absl::Status Reason(Rejected::Reason reason, absl::string_view to) {
+absl::Status WhyRejected(Rejected::Reason reason, absl::string_view to) {
   switch (reason) {
     case Rejected::Reason::kNoSuchUser:
       return absl::NotFoundError(absl::StrCat("no such user: ", to));
@@ -53,6 +53,7 @@ Sender::Sender(asio::io_context& io, SendOptions options, Source& source, Diagno
       random_(std::random_device()()),
       backoff_(options_.reconnect, random_),
       changed_(io.get_executor()),
+      next_transfer_(static_cast<uint32_t>(random_())),
       silence_(io),
       agreements_(io.get_executor()) {}
 
@@ -215,17 +216,33 @@ void Sender::OnEvent(const ClientEvent& event) {
   } else if (const auto* rejected = std::get_if<Rejected>(&event)) {
     const Ledger::InFlight* found = ledger_.find(rejected->token);
     const bool known = found != nullptr && found->token == rejected->token;
-    Fail(Reason(rejected->reason, known ? found->part.to : options_.to));
+    Fail(WhyRejected(rejected->reason, known ? found->part.to : options_.to));
   } else if (const auto* asked = std::get_if<Asked>(&event)) {
     // Nobody is here to read. Who has gone meanwhile has no use for the answer.
     (void)client_->session().Answer(asked->kind, asked->from, /*accept=*/false);
   } else if (const auto* notice = std::get_if<Notice>(&event)) {
     diagnostics_.Notice(absl::StrCat("the server says: ", notice->text));
+  } else if (const auto* undeliverable = std::get_if<Undeliverable>(&event)) {
+    Fail(WhyUndelivered(*undeliverable));
   } else if (std::holds_alternative<Replaced>(event)) {
     Fail(absl::PermissionDeniedError(absl::StrCat(name_, " has logged in elsewhere")));
   } else {
     agreements_.OnEvent(event);
   }
+}
+
+absl::Status Sender::WhyUndelivered(const Undeliverable& event) const {
+  // To whom it was is not said.
+  if (options_.to.empty()) {
+    return absl::NotFoundError(event.no_server ? "one of the users is on a server that is not there"
+                                               : "no such user: one of those written to");
+  }
+  if (event.no_server) {
+    return absl::NotFoundError(
+        absl::StrCat("no such server: ", ParseUser(options_.to).server, ", of ", options_.to));
+  }
+  return absl::NotFoundError(absl::StrCat(
+      "no such user", file_begun_ ? ", or one who takes no files: " : ": ", options_.to));
 }
 
 void Sender::Fail(const absl::Status& status) {
@@ -251,6 +268,10 @@ absl::Status Sender::OpenFiles() {
     absl::StatusOr<std::unique_ptr<client::FileSender>> file =
         client::FileSender::Open(io_.get_executor(), path);
     if (!file.ok()) return About(path, file.status());
+    if (traits_.file_way == FileWay::kServer && !(*file)->size().has_value()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": its size has to be known before it is sent"));
+    }
     files_.push_back(*std::move(file));
   }
   return absl::OkStatus();
@@ -393,13 +414,22 @@ absl::Status Sender::Transmit(SendToken token, const Part& part) {
 }
 
 asio::awaitable<absl::Status> Sender::SendFile(client::FileSender& file) {
-  absl::Status status = co_await Reach(RequestKind::kDirect, options_.to);
+  const bool direct = traits_.file_way == FileWay::kDirect;
+  std::optional<RequestKind> needed;
+  if (direct) needed = RequestKind::kDirect;
+  absl::Status status = co_await Reach(needed, options_.to);
   if (!status.ok()) co_return About(file.name(), status);
   const int64_t number = sending_;
-  status = co_await SendPieces(file);
+  if (direct) {
+    status = co_await SendPieces(file);
+  } else {
+    status = co_await SendChunks(file);
+  }
+  if (absl::IsInvalidArgument(status)) co_return About(file.name(), status);
   if (!status.ok())
     co_return absl::InternalError(absl::StrCat(file.name(), ": ", status.message()));
   ledger_.Sent({number, /*last=*/true, options_.to, ""}, /*confirmable=*/false);
+  if (!direct) server_barrier_ = true;
   co_return absl::OkStatus();
 }
 
@@ -425,11 +455,33 @@ asio::awaitable<absl::Status> Sender::SendPieces(client::FileSender& file) {
   co_return absl::OkStatus();
 }
 
+asio::awaitable<absl::Status> Sender::SendChunks(client::FileSender& file) {
+  const std::shared_ptr<client::Client> client = client_;
+  const auto transfer = static_cast<int32_t>(next_transfer_++);
+  const int64_t size = *file.size();
+  Progress progress(options_.progress, file.name(), file.size());
+  file_begun_ = true;
+  // Once the connection has failed, Converse says why.
+  for (bool last = false; !last && client == client_ && status_.ok();) {
+    const absl::StatusOr<client::FilePiece> piece = co_await file.Next(kFileChunkBytes);
+    if (!piece.ok()) co_return piece.status();
+    last = piece->last;
+    if (piece->content.empty() && size > 0) break;  // whole pieces were all of it
+    const absl::Status status = client->session().SendFileChunk(ParseUser(options_.to), transfer,
+                                                                file.name(), size, piece->content);
+    if (absl::IsInvalidArgument(status)) co_return status;
+    if (!status.ok() || !(co_await client->WaitForRoom()).ok()) break;
+    progress.Show(file.bytes());
+  }
+  co_return absl::OkStatus();
+}
+
 // ---- The end ----
 
 bool Sender::MayRetry(const absl::Status& status) const {
-  return !ledger_.needs_barrier() && (absl::IsUnavailable(status) || absl::IsOutOfRange(status) ||
-                                      absl::IsDeadlineExceeded(status));
+  return !ledger_.needs_barrier() && !file_begun_ &&
+         (absl::IsUnavailable(status) || absl::IsOutOfRange(status) ||
+          absl::IsDeadlineExceeded(status));
 }
 
 ExitCode Sender::ExitForInput() const {

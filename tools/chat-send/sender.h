@@ -44,7 +44,7 @@ struct SendOptions {
   absl::Duration ack_timeout = absl::Seconds(30);
   // The longest time that a user who has to agree may take to answer.
   absl::Duration answer_timeout = absl::Seconds(60);
-  // Sent to `to` behind the messages, over a direct connection.
+  // Sent to `to` behind the messages, in the dialect's FileWay.
   std::vector<std::string> files;
   // Where to show how far a file has come; null: nowhere.
   std::ostream* progress = nullptr;
@@ -67,7 +67,8 @@ struct SendOptions {
 //
 // What was in flight when a connection broke is sent again on the next one, if there shall be one:
 // nothing is lost, but a message may arrive twice. Where the dialect confirms nothing, a
-// connection that breaks is the end: nobody knows what to send again.
+// connection that breaks is the end: nobody knows what to send again. So it is with files through
+// the server; that their receiver has kept them is confirmed by nothing at all.
 //
 // Thread safety: none; it lives on the thread that runs `io`.
 class Sender {
@@ -97,6 +98,7 @@ class Sender {
   // Hands over what comes, until `client` fails: then that is status_.
   asio::awaitable<void> Listen(std::shared_ptr<client::Client> client);
   void OnEvent(const ClientEvent& event);
+  absl::Status WhyUndelivered(const Undeliverable& event) const;
   void WatchForSilence();
   // The connection is of no more use.
   void Fail(const absl::Status& status);
@@ -109,7 +111,9 @@ class Sender {
   asio::awaitable<absl::Status> Send(Outgoing message);
   asio::awaitable<absl::Status> SendPart(Part part);
   asio::awaitable<absl::Status> SendFile(client::FileSender& file);
+  // Over the direct connection to the receiver; through the server.
   asio::awaitable<absl::Status> SendPieces(client::FileSender& file);
+  asio::awaitable<absl::Status> SendChunks(client::FileSender& file);
   // Waits for a client that may send now, and for the agreement of `to` with it, if `kind` names
   // one. Unless it is an error, nothing has changed when it returns.
   asio::awaitable<absl::Status> Reach(std::optional<RequestKind> kind, const std::string& to);
@@ -154,6 +158,8 @@ class Sender {
   std::vector<std::unique_ptr<client::FileSender>> files_;
   Ledger ledger_;
   bool server_barrier_ = false;  // something waits for the server's clean close
+  bool file_begun_ = false;      // through the server: what has gone cannot be told again
+  uint32_t next_transfer_;       // files through the server, told apart
   asio::steady_timer silence_;
 
   Agreements agreements_;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -49,13 +50,18 @@ struct Cell {
 // Private messages, as the users of chat-send and `chat-listen --allow '*'` see them.
 constexpr Cell kPrivate[] = {
     {"chatos", "chatos", Outcome::kDelivered},     {"chatos", "chaton", Outcome::kDelivered},
-    {"chatos", "chathack", Outcome::kRefused},     {"chatos", "crp", Outcome::kDelivered},
-    {"chaton", "chatos", Outcome::kDelivered},     {"chaton", "chaton", Outcome::kDelivered},
-    {"chaton", "chathack", Outcome::kIgnored},     {"chaton", "crp", Outcome::kDelivered},
+    {"chatos", "chathack", Outcome::kRefused},     {"chatos", "cfp", Outcome::kDelivered},
+    {"chatos", "crp", Outcome::kDelivered},        {"chaton", "chatos", Outcome::kDelivered},
+    {"chaton", "chaton", Outcome::kDelivered},     {"chaton", "chathack", Outcome::kIgnored},
+    {"chaton", "cfp", Outcome::kDelivered},        {"chaton", "crp", Outcome::kDelivered},
     {"chathack", "chatos", Outcome::kRefused},     {"chathack", "chaton", Outcome::kRefused},
-    {"chathack", "chathack", Outcome::kDelivered}, {"chathack", "crp", Outcome::kRefused},
+    {"chathack", "chathack", Outcome::kDelivered}, {"chathack", "cfp", Outcome::kRefused},
+    {"chathack", "crp", Outcome::kRefused},        {"cfp", "chatos", Outcome::kDelivered},
+    {"cfp", "chaton", Outcome::kDelivered},        {"cfp", "chathack", Outcome::kRefused},
+    {"cfp", "cfp", Outcome::kDelivered},           {"cfp", "crp", Outcome::kDelivered},
     {"crp", "chatos", Outcome::kDelivered},        {"crp", "chaton", Outcome::kDelivered},
-    {"crp", "chathack", Outcome::kRefused},        {"crp", "crp", Outcome::kDelivered},
+    {"crp", "chathack", Outcome::kRefused},        {"crp", "cfp", Outcome::kDelivered},
+    {"crp", "crp", Outcome::kDelivered},
 };
 
 std::string ListenerOf(absl::string_view dialect) { return absl::StrCat("l", dialect, "x"); }
@@ -164,6 +170,7 @@ TEST_F(Meeting, EverybodyHearsWhatIsSaidToEveryone) {
 }
 
 TEST_F(Meeting, PrivateMessagesReachWhomTheyCan) {
+  EXPECT_EQ(std::size(kPrivate), AllDialects().size() * AllDialects().size());
   for (const Cell& cell : kPrivate) {
     const std::string to(cell.to);
     const std::string body = absl::StrCat("psst from ", cell.from);

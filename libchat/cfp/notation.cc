@@ -2,14 +2,9 @@
 
 #include <arpa/inet.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <list>
 #include <string>
-#include <tuple>
-#include <type_traits>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -18,19 +13,11 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "libchat/cfp/packets.h"
-#include "libchat/testing/hex.h"
+#include "libchat/testing/packet_notation.h"
 #include "libchat/wire/writer.h"
 
 namespace chat::cfp {
 namespace {
-
-// Takes what comes before the next space from the front of `text`.
-absl::string_view TakeWord(absl::string_view& text) {
-  const size_t size = std::min(text.find(' '), text.size());
-  const absl::string_view word = text.substr(0, size);
-  text.remove_prefix(size);
-  return word;
-}
 
 // "7@127.0.0.1:7773"
 bool WriteSibling(absl::string_view text, wire::StringWriter& out) {
@@ -49,10 +36,10 @@ bool WriteSibling(absl::string_view text, wire::StringWriter& out) {
 }
 
 // "[7@127.0.0.1:7773,8@10.0.0.1:7773]"
-bool TakeSiblings(absl::string_view& text, std::string& bytes) {
-  absl::string_view word = TakeWord(text);
+bool TakeSiblings(absl::string_view* text, std::string* bytes) {
+  absl::string_view word = testing::TakeWord(text);
   if (!absl::ConsumePrefix(&word, "[") || !absl::ConsumeSuffix(&word, "]")) return false;
-  wire::StringWriter out(&bytes);
+  wire::StringWriter out(bytes);
   if (word.empty()) return true;
   for (absl::string_view one : absl::StrSplit(word, ',')) {
     if (!WriteSibling(one, out)) return false;
@@ -60,45 +47,10 @@ bool TakeSiblings(absl::string_view& text, std::string& bytes) {
   return true;
 }
 
-// Takes a number that fits T from the front of `text`.
-template <class T>
-bool TakeNumber(absl::string_view& text, T& number) {
-  int64_t value = 0;
-  if (!absl::SimpleAtoi(TakeWord(text), &value)) return false;
-  number = static_cast<T>(value);
-  return number == value;
-}
-
-template <class P>
-bool WriteAs(absl::string_view text, std::string* out) {
-  P packet;
-  std::list<std::string> strings;  // what the packet views
-  const auto take = [&](auto field) {
-    if (!absl::ConsumePrefix(&text, absl::StrCat(" ", field.name, "="))) return false;
-    auto& value = packet.*field.value;
-    using Value = std::decay_t<decltype(value)>;
-    if constexpr (std::is_integral_v<Value>) {
-      return TakeNumber(text, value);
-    } else {
-      std::string& bytes = strings.emplace_back();
-      const bool taken = field.kind == FieldKind::kSiblings ? TakeSiblings(text, bytes)
-                                                            : testing::TakeStrings(&text, &bytes);
-      value = Value(bytes);
-      return taken;
-    }
-  };
-  if (!absl::ConsumePrefix(&text, P::kName)) return false;
-  const bool taken = std::apply([&](auto... field) { return (take(field) && ...); }, P::kFields);
-  if (!taken || !text.empty()) return false;
-  wire::StringWriter writer(out);
-  Encode(packet, writer);
-  return true;
-}
-
-template <size_t... I>
-bool WriteAny(absl::string_view text, std::string* out, std::index_sequence<I...>) {
-  return (WriteAs<std::variant_alternative_t<I, Packet>>(text, out) || ...);
-}
+constexpr auto kTake = [](const auto& field, absl::string_view* text, std::string* bytes) {
+  return field.kind == FieldKind::kSiblings ? TakeSiblings(text, bytes)
+                                            : testing::TakeStrings(text, bytes);
+};
 
 // Where the packet in "PCKFWD server_id=7 PACKET" begins; nothing if there is none.
 size_t BehindForward(absl::string_view text) {
@@ -111,9 +63,10 @@ class CfpNotation final : public testing::Notation {
  public:
   absl::StatusOr<std::string> Write(absl::string_view text,
                                     const DialectOptions& options) const override {
+    const auto encode = [](const auto& packet, auto& out) { Encode(packet, out); };
     std::string bytes;
     const size_t behind = BehindForward(text);
-    if (!WriteAny(text.substr(0, behind), &bytes, std::make_index_sequence<kCodes>())) {
+    if (!testing::WritePacket<Packet>(text.substr(0, behind), kTake, encode, &bytes)) {
       return absl::InvalidArgumentError(absl::StrCat("not a cfp packet: ", text));
     }
     if (behind == absl::string_view::npos) return bytes;
@@ -127,12 +80,8 @@ class CfpNotation final : public testing::Notation {
     constexpr size_t kAny = std::numeric_limits<int32_t>::max();
     const Decoded decoded = Decode(
         bytes, {.proposal = kAny, .name = kAny, .text = kAny, .file_name = kAny, .frame = kAny});
-    if (decoded.status == DecodeStatus::kNeedMore) return 0;
-    if (decoded.status != DecodeStatus::kDone) {
-      return absl::InvalidArgumentError("not a cfp packet");
-    }
-    *text = ToString(decoded.packet);
-    if (!std::holds_alternative<PckFwd>(decoded.packet)) return decoded.size;
+    const absl::StatusOr<size_t> read = testing::ReadPacket(decoded, "cfp packet", text);
+    if (!read.ok() || *read == 0 || !std::holds_alternative<PckFwd>(decoded.packet)) return read;
     std::string handed_on;
     const absl::StatusOr<size_t> size = Read(bytes.substr(decoded.size), options, &handed_on);
     if (!size.ok() || *size == 0) return size;

@@ -3,13 +3,12 @@
 #ifndef LIBCHAT_CFP_PACKET_READER_H_
 #define LIBCHAT_CFP_PACKET_READER_H_
 
-#include <cstddef>
 #include <cstdint>
-#include <optional>
 
 #include "absl/strings/string_view.h"
 #include "libchat/cfp/packets.h"
 #include "libchat/dialect/session_host.h"
+#include "libchat/wire/packets.h"
 
 namespace chat::cfp {
 
@@ -52,8 +51,7 @@ class PacketReader {
   // False: there is no PCKFWD to look behind.
   bool Unwrap(Taken& taken);
 
-  size_t need_ = 1;                      // no packet is complete with fewer bytes
-  std::optional<Skip> skip_;             // a packet that is too long is passing by
+  wire::PacketReader<Packet, Format> packets_;
   Wrapping wrapping_ = Wrapping::kNone;  // of the next packet
   int32_t destination_ = 0;
 };

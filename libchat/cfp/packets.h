@@ -22,6 +22,7 @@
 #include "absl/strings/string_view.h"
 #include "libchat/event/event.h"
 #include "libchat/event/mesh.h"
+#include "libchat/wire/packets.h"
 #include "libchat/wire/writer.h"
 
 namespace chat::cfp {
@@ -61,8 +62,6 @@ enum class ErrorCode : uint8_t {
   kNoReceiver = 0x01,
 };
 
-// The bytes of a string's size.
-inline constexpr size_t kSizeBytes = 4;
 // A chunk has always so many bytes on the wire (section 6).
 inline constexpr size_t kChunkBytes = kFileChunkBytes;
 // A packet never has more siblings.
@@ -85,16 +84,7 @@ enum class FieldKind : uint8_t {
   kSiblings,  // their number (an INT), and kSiblingBytes each
 };
 
-// A field of packet P.
-template <class P, class Value>
-struct Field {
-  constexpr Field(const char* name, FieldKind kind, Value P::*value)
-      : name(name), kind(kind), value(value) {}
-
-  const char* name;
-  FieldKind kind;
-  Value P::*value;
-};
+using wire::Field;
 
 // A sibling as it stands in a packet, whatever its numbers: server id | IPv4 | port.
 struct WireSibling {
@@ -265,6 +255,7 @@ struct PckFwd {
   int32_t server_id = 0;
 
   static constexpr Code kCode = Code::kPckFwd;
+  static constexpr uint8_t kOtherCode = kOtherPckFwd;
   static constexpr const char* kName = "PCKFWD";
   static constexpr auto kFields =
       std::tuple(Field{"server_id", FieldKind::kInt, &PckFwd::server_id});
@@ -340,24 +331,17 @@ void EncodeContent(absl::string_view content, W& out) {
 template <class P, class W>
 void Encode(const P& packet, W& out) {
   out.U8(static_cast<uint8_t>(P::kCode));
-  const auto write = [&](auto field) {
-    const auto& value = packet.*field.value;
-    using Value = std::decay_t<decltype(value)>;
-    if constexpr (std::is_same_v<Value, uint8_t>) {
-      out.U8(value);
-    } else if constexpr (std::is_same_v<Value, int32_t>) {
-      out.I32(value);
-    } else if constexpr (std::is_same_v<Value, SiblingList>) {
+  wire::ForEachField(packet, [&](const auto& field, const auto& value) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, SiblingList>) {
       out.I32(static_cast<int32_t>(value.size()));
       out.Bytes(value.bytes());
-    } else if (field.kind == FieldKind::kContent) {
-      internal::EncodeContent(value, out);
+    } else if constexpr (std::is_same_v<std::decay_t<decltype(value)>, absl::string_view>) {
+      field.kind == FieldKind::kContent ? internal::EncodeContent(value, out)
+                                        : wire::WriteField(value, out);
     } else {
-      out.I32(static_cast<int32_t>(value.size()));
-      out.Bytes(value);
+      wire::WriteField(value, out);
     }
-  };
-  std::apply([&](auto... field) { (write(field), ...); }, P::kFields);
+  });
 }
 
 // How long a packet and its strings may be, in bytes.
@@ -368,56 +352,77 @@ struct DecodeLimits {
   size_t file_name = 0;
   // The whole packet, unless it has siblings: these have a bound of their own (kMaxSiblings).
   size_t frame = 0;
+
+  constexpr size_t FrameOf(Code code) const {
+    const bool has_siblings = code == Code::kMrgReq || code == Code::kMrgRsp;
+    return has_siblings ? 1 + 4 + 4 + kMaxSiblings * kSiblingBytes : frame;
+  }
+  constexpr size_t Of(FieldKind kind) const {
+    switch (kind) {
+      case FieldKind::kProposal:
+      case FieldKind::kPassword:
+        return proposal;
+      case FieldKind::kName:
+        return name;
+      case FieldKind::kText:
+        return text;
+      case FieldKind::kFileName:
+        return file_name;
+      case FieldKind::kSiblings:
+        return kMaxSiblings * kSiblingBytes;
+      case FieldKind::kByte:
+      case FieldKind::kInt:
+      case FieldKind::kContent:
+        break;
+    }
+    return frame;
+  }
 };
 
-// A place in a packet: `left` bytes before the end of field number `field`. Up to that end the
-// packet has `declared` bytes.
-struct Position {
-  Code code = Code::kAuthGst;
-  size_t field = 0;
-  size_t left = 0;
-  size_t declared = 0;
+// The fields as wire/packets.h wants them described.
+struct Format {
+  using Kind = FieldKind;
+  using Limits = DecodeLimits;
+
+  constexpr size_t HeadBytes(FieldKind kind) const {
+    switch (kind) {
+      case FieldKind::kByte:
+      case FieldKind::kInt:
+      case FieldKind::kContent:
+        return 0;
+      default:
+        return wire::kSizeBytes;
+    }
+  }
+  constexpr std::optional<size_t> BodyBytes(FieldKind kind, int64_t head) const {
+    switch (kind) {
+      case FieldKind::kByte:
+        return 1;
+      case FieldKind::kInt:
+        return 4;
+      case FieldKind::kContent:
+        return kChunkBytes;
+      case FieldKind::kSiblings:
+        if (head < 0 || head > static_cast<int64_t>(kMaxSiblings)) return std::nullopt;
+        return static_cast<size_t>(head) * kSiblingBytes;
+      default:
+        return wire::StringBytes(head);
+    }
+  }
 };
 
-enum class DecodeStatus : uint8_t {
-  kDone,
-  kNeedMore,
-  kUnknownCode,
-  kMalformed,     // a negative size or number of siblings, or more than kMaxSiblings
-  kFrameTooLong,  // over DecodeLimits::frame
-  kFieldTooLong,  // a string is over its own limit
-};
+using wire::DecodeStatus;
+using Decoded = wire::Decoded<Packet>;
+using Position = wire::Position<Packet>;
+using Skip = wire::Skip<Packet, Format>;
 
-struct Decoded {
-  DecodeStatus status = DecodeStatus::kNeedMore;
-  // kDone: of the packet. kNeedMore: the packet has at least so many bytes, which is more than were
-  // given. kFieldTooLong: of what is before the bytes of the string.
-  size_t size = 0;
-  Packet packet;
-  Position too_long;  // kFieldTooLong: the beginning of the string
-};
-
-// Decodes the packet at the beginning of `in`. A size is judged as soon as it is there, in the
-// order of the wire: an answer other than kNeedMore does not depend on how much has come behind it.
+// Decodes the packet at the beginning of `in`.
 Decoded Decode(absl::string_view in, const DecodeLimits& limits);
 
 // What field number `field` of a packet is.
-FieldKind KindOf(Code code, size_t field);
-
-// Walks over what is left of a packet with a field that is too long, and keeps none of it.
-class Skip {
- public:
-  // `from` as Decode gave it; `frame_limit` as DecodeLimits::frame.
-  Skip(const Position& from, size_t frame_limit) : at_(from), frame_limit_(frame_limit) {}
-
-  // Takes what belongs to the packet from the front of `in`: kDone, kNeedMore (the beginning of a
-  // size may be left there), kMalformed or kFrameTooLong.
-  DecodeStatus Advance(absl::string_view& in);
-
- private:
-  Position at_;
-  size_t frame_limit_;
-};
+constexpr FieldKind KindOf(Code code, size_t field) {
+  return wire::KindOf<Packet, FieldKind>(code, field);
+}
 
 // E.g. `MSGPBLINC server_id=7 sender="alice" message="hello"`, with C escapes in the strings;
 // siblings as `[7@127.0.0.1:7773,8@10.0.0.1:7773]`, content without the zeros at its end. A

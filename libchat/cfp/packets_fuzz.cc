@@ -46,9 +46,9 @@ void CheckOffer(const Packet& packet) {
 // The rest of the packet passes by in the same way, whole and byte by byte.
 void CheckSkip(absl::string_view in, const Position& too_long) {
   absl::string_view whole = in;
-  const DecodeStatus status = Skip(too_long, kLimits.frame).Advance(whole);
+  const DecodeStatus status = Skip(too_long, {}, kLimits.frame).Advance(whole);
 
-  Skip skip(too_long, kLimits.frame);
+  Skip skip(too_long, {}, kLimits.frame);
   DecodeStatus step = DecodeStatus::kNeedMore;
   size_t begin = 0;
   for (size_t end = 0; end <= in.size() && step == DecodeStatus::kNeedMore; ++end) {

@@ -289,7 +289,7 @@ Status Walk(Skip skip, absl::string_view& in, size_t piece) {
       return status;
     }
     given = std::string(rest);
-    EXPECT_LT(given.size(), kSizeBytes);
+    EXPECT_LT(given.size(), wire::kSizeBytes);
   }
 }
 
@@ -314,7 +314,8 @@ TEST(SkipTest, TakesWhatBelongsToThePacketHoweverItIsCut) {
     const std::string in = Hex(c.tail) + "behind";
     for (size_t piece : {size_t{1}, size_t{2}, size_t{3}, size_t{5}, size_t{100}, in.size()}) {
       absl::string_view rest = in;
-      EXPECT_EQ(Walk(Skip(decoded.too_long, kLimits.frame), rest, piece), Status::kDone) << c.head;
+      EXPECT_EQ(Walk(Skip(decoded.too_long, {}, kLimits.frame), rest, piece), Status::kDone)
+          << c.head;
       EXPECT_EQ(rest, "behind") << c.head << ' ' << c.tail << " in pieces of " << piece;
     }
   }
@@ -339,7 +340,7 @@ TEST(SkipTest, JudgesTheSizesThatFollow) {
     const std::string in = Hex(c.tail);
     for (size_t piece : {size_t{1}, in.size()}) {
       absl::string_view rest = in;
-      EXPECT_EQ(Walk(Skip(decoded.too_long, kLimits.frame), rest, piece), c.status) << c.tail;
+      EXPECT_EQ(Walk(Skip(decoded.too_long, {}, kLimits.frame), rest, piece), c.status) << c.tail;
     }
   }
 }

@@ -68,7 +68,7 @@ class ClientSession final : public chat::ClientSession {
   std::string login_;
   std::deque<Pending> pending_;                  // in the order of sending
   absl::flat_hash_map<std::string, int> asked_;  // how often each user was, and has not answered
-  size_t need_ = 1;                              // no packet is complete with fewer bytes
+  AckReader reader_;
 };
 
 }  // namespace chat::chathack

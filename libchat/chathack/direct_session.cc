@@ -94,23 +94,15 @@ void DirectSession::Send(const P& packet) {
 
 Step DirectSession::OnBytes(absl::string_view in) {
   const size_t given = in.size();
-  while (state_ != State::kBroken && in.size() >= need_) {
+  while (state_ != State::kBroken && !in.empty()) {
     Decoded<Packet> decoded;
     decoded.status = DecodeStatus::kUnknownCode;
-    if (MayBegin(static_cast<Opcode>(in[0]))) decoded = DecodePacket(in, kLimits);
-    if (decoded.status == DecodeStatus::kNeedMore) {
-      need_ = decoded.size;
-      break;
-    }
-    need_ = 1;
+    if (MayBegin(static_cast<Opcode>(in[0]))) decoded = reader_.Next(in, kLimits);
+    if (decoded.status == DecodeStatus::kNeedMore) break;
     const bool allowed =
         decoded.status == DecodeStatus::kDone &&
         std::visit([this](const auto& packet) { return On(packet); }, decoded.packet);
-    if (!allowed) {
-      state_ = State::kBroken;
-      break;
-    }
-    in.remove_prefix(decoded.size);
+    if (!allowed) state_ = State::kBroken;
   }
   return {given - in.size(), state_ == State::kBroken ? Next::kClose : Next::kMore};
 }

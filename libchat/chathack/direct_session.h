@@ -53,7 +53,7 @@ class DirectSession final : public chat::DirectSession {
   // The file that is under way, in each direction.
   std::optional<std::string> sending_;
   std::optional<std::string> receiving_;
-  size_t need_ = 1;  // no packet is complete with fewer bytes
+  PacketReader reader_;
 };
 
 }  // namespace chat::chathack

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -20,6 +21,7 @@
 
 #include "absl/strings/string_view.h"
 #include "libchat/event/user.h"
+#include "libchat/wire/packets.h"
 #include "libchat/wire/writer.h"
 
 namespace chat::chathack {
@@ -56,8 +58,6 @@ inline constexpr size_t kMaxFileNameBytes = 255;
 // The longest message, and the most that one packet carries of a file, in bytes (Summary).
 inline constexpr size_t kMaxContentBytes = 1024;
 
-// The bytes of a string's size.
-inline constexpr size_t kSizeBytes = 4;
 // An address is IPv4 or IPv6, in network order.
 inline constexpr size_t kIpv4Bytes = 4;
 inline constexpr size_t kIpv6Bytes = 16;
@@ -76,16 +76,7 @@ enum class FieldKind : uint8_t {
   kId,       // a LONG
 };
 
-// A field of packet P.
-template <class P, class Value>
-struct Field {
-  constexpr Field(const char* name, FieldKind kind, Value P::*value)
-      : name(name), kind(kind), value(value) {}
-
-  const char* name;
-  FieldKind kind;
-  Value P::*value;
-};
+using wire::Field;
 
 // One struct a packet; kFields are its fields in the order of the wire.
 
@@ -317,23 +308,15 @@ static_assert(std::variant_size_v<Ack> == kAckCodes);
 template <class P, class W>
 void Encode(const P& packet, W& out) {
   out.U8(static_cast<uint8_t>(P::kCode));
-  const auto write = [&](auto field) {
-    const auto& value = packet.*field.value;
-    using Value = std::decay_t<decltype(value)>;
-    if constexpr (std::is_same_v<Value, int32_t>) {
-      out.I32(value);
-    } else if constexpr (std::is_same_v<Value, int64_t>) {
-      out.I64(value);
-    } else {
+  wire::ForEachField(packet, [&](const auto& field, const auto& value) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, absl::string_view>) {
       if (field.kind == FieldKind::kAddress) {
         out.U8(value.size() == kIpv4Bytes ? 1 : 2);
-      } else {
-        out.I32(static_cast<int32_t>(value.size()));
+        return out.Bytes(value);
       }
-      out.Bytes(value);
     }
-  };
-  std::apply([&](auto... field) { (write(field), ...); }, P::kFields);
+    wire::WriteField(value, out);
+  });
 }
 
 // How long a packet and its strings may be, in bytes.
@@ -343,61 +326,72 @@ struct DecodeLimits {
   size_t file_name = 0;
   size_t content = 0;
   size_t frame = 0;  // the whole packet
+
+  template <class Code>
+  constexpr size_t FrameOf(Code) const {
+    return frame;
+  }
+  constexpr size_t Of(FieldKind kind) const {
+    switch (kind) {
+      case FieldKind::kProposal:
+      case FieldKind::kPassword:
+        return proposal;
+      case FieldKind::kName:
+        return name;
+      case FieldKind::kFileName:
+        return file_name;
+      case FieldKind::kContent:
+        return content;
+      case FieldKind::kPort:
+      case FieldKind::kAddress:
+      case FieldKind::kId:
+        break;
+    }
+    return frame;
+  }
 };
 
-// A place in a client's packet: `left` bytes before the end of field number `field`. Up to that end
-// the packet has `declared` bytes.
-struct Position {
-  Opcode opcode = Opcode::kExistingLogin;
-  size_t field = 0;
-  size_t left = 0;
-  size_t declared = 0;
+// The fields as wire/packets.h wants them described.
+struct Format {
+  using Kind = FieldKind;
+  using Limits = DecodeLimits;
+
+  constexpr size_t HeadBytes(FieldKind kind) const {
+    if (kind == FieldKind::kPort || kind == FieldKind::kId) return 0;
+    return kind == FieldKind::kAddress ? 1 : wire::kSizeBytes;
+  }
+  constexpr std::optional<size_t> BodyBytes(FieldKind kind, int64_t head) const {
+    switch (kind) {
+      case FieldKind::kPort:
+        return 4;
+      case FieldKind::kId:
+        return 8;
+      case FieldKind::kAddress:  // behind its adCode
+        if (head == 1) return kIpv4Bytes;
+        if (head == 2) return kIpv6Bytes;
+        return std::nullopt;
+      default:
+        return wire::StringBytes(head);
+    }
+  }
 };
 
-enum class DecodeStatus : uint8_t {
-  kDone,
-  kNeedMore,
-  kUnknownCode,
-  kMalformed,     // a negative size, or an unknown adCode
-  kFrameTooLong,  // over DecodeLimits::frame
-  kFieldTooLong,  // a string is over its own limit
-};
+using wire::Decoded;
+using wire::DecodeStatus;
+// Only of a client's packet is what follows a field that is too long worth reading.
+using Position = wire::Position<Packet>;
+using Skip = wire::Skip<Packet, Format>;
+using PacketReader = wire::PacketReader<Packet, Format>;
+using AckReader = wire::PacketReader<Ack, Format>;
 
-template <class Packets>
-struct Decoded {
-  DecodeStatus status = DecodeStatus::kNeedMore;
-  // kDone: of the packet. kNeedMore: the packet has at least so many bytes, which is more than were
-  // given. kFieldTooLong: of what is before the bytes of the string.
-  size_t size = 0;
-  Packets packet;
-  Position too_long;  // kFieldTooLong of a client's packet: the beginning of the string
-};
-
-// Decode the packet at the beginning of `in`. A size is judged as soon as it is there, in the order
-// of the wire: an answer other than kNeedMore does not depend on how much has come behind it.
+// Decode the packet at the beginning of `in`.
 Decoded<Packet> DecodePacket(absl::string_view in, const DecodeLimits& limits);
 Decoded<Ack> DecodeAck(absl::string_view in, const DecodeLimits& limits);
 
 // What field number `field` of a client's packet is.
-FieldKind KindOf(Opcode opcode, size_t field);
-
-// Walks over what is left of a client's packet with a field that is too long, and keeps none of it.
-class Skip {
- public:
-  // `from` as DecodePacket gave it; `frame_limit` as DecodeLimits::frame.
-  Skip(const Position& from, size_t frame_limit) : at_(from), frame_limit_(frame_limit) {}
-
-  // Takes what belongs to the packet from the front of `in`: kDone, kNeedMore (the beginning of a
-  // size may be left there), kMalformed or kFrameTooLong.
-  DecodeStatus Advance(absl::string_view& in);
-
- private:
-  // Goes to the beginning of the next field: kDone if that can be walked over.
-  DecodeStatus EnterField(FieldKind kind, absl::string_view& in);
-
-  Position at_;
-  size_t frame_limit_;
-};
+constexpr FieldKind KindOf(Opcode opcode, size_t field) {
+  return wire::KindOf<Packet, FieldKind>(opcode, field);
+}
 
 // E.g. `GLOBAL_MESSAGE login="alice" message="hello"`, with C escapes in the strings, addresses as
 // people write them. A password is not shown, only its size.

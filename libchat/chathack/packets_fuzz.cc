@@ -45,9 +45,9 @@ void CheckDone(absl::string_view in, const Decoded<Packets>& decoded) {
 // The rest of the packet passes by in the same way, whole and byte by byte.
 void CheckSkip(absl::string_view in, const Position& too_long) {
   absl::string_view whole = in;
-  const DecodeStatus status = Skip(too_long, kLimits.frame).Advance(whole);
+  const DecodeStatus status = Skip(too_long, {}, kLimits.frame).Advance(whole);
 
-  Skip skip(too_long, kLimits.frame);
+  Skip skip(too_long, {}, kLimits.frame);
   DecodeStatus step = DecodeStatus::kNeedMore;
   size_t begin = 0;
   for (size_t end = 0; end <= in.size() && step == DecodeStatus::kNeedMore; ++end) {
@@ -72,7 +72,9 @@ void Fuzz(absl::string_view in) {
         Check(decoded.size > in.size() && decoded.size <= kLimits.frame);
         return;
       case DecodeStatus::kFieldTooLong:
-        if (std::is_same_v<Packets, Packet>) CheckSkip(in.substr(decoded.size), decoded.too_long);
+        if constexpr (std::is_same_v<Packets, Packet>) {
+          CheckSkip(in.substr(decoded.size), decoded.too_long);
+        }
         return;
       case DecodeStatus::kUnknownCode:
       case DecodeStatus::kMalformed:

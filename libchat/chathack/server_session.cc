@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/strip.h"
+#include "libchat/dialect/packet_fault.h"
 #include "libchat/event/text.h"
 #include "libchat/event/user.h"
 #include "libchat/wire/writer.h"
@@ -43,7 +44,7 @@ bool IsLogin(Opcode opcode) {
 }
 
 // What stands before the login in an opcode 1 or 2.
-constexpr size_t kLoginHeadBytes = 1 + kSizeBytes;
+constexpr size_t kLoginHeadBytes = 1 + wire::kSizeBytes;
 
 // 0.0.0.0 or ::, "wherever I am".
 bool IsUnspecified(absl::string_view address) {
@@ -65,54 +66,21 @@ ServerSession::ServerSession(AddressRule addresses, const SessionLimits& limits,
 Step ServerSession::OnBytes(absl::string_view in) {
   const size_t given = in.size();
   while (next_ == Next::kMore && !host_.Throttled()) {
-    if (!(skip_ ? SkipPacket(in) : TakePacket(in))) break;
+    const Decoded<Packet> decoded = reader_.Next(in, decode_limits());
+    if (decoded.status == DecodeStatus::kNeedMore) break;
+    OnPacket(decoded);
   }
   return {given - in.size(), next_};
 }
 
-bool ServerSession::TakePacket(absl::string_view& in) {
-  if (in.size() < need_) return false;
-  need_ = 1;
-  const Decoded<Packet> decoded = DecodePacket(in, decode_limits());
-  switch (decoded.status) {
-    case DecodeStatus::kNeedMore:
-      need_ = decoded.size;
-      return false;
-    case DecodeStatus::kUnknownCode:
-      return Close(Fault::kUnknownOpcode);
-    case DecodeStatus::kMalformed:
-      return Close(Fault::kMalformed);
-    case DecodeStatus::kFrameTooLong:
-      return Close(Fault::kFrameTooLong);
-    case DecodeStatus::kFieldTooLong:
-      in.remove_prefix(decoded.size);
-      OnFieldTooLong(decoded.too_long);
-      skip_.emplace(decoded.too_long, decode_limits().frame);
-      return true;
-    case DecodeStatus::kDone:
-      break;
-  }
-  in.remove_prefix(decoded.size);
+void ServerSession::OnPacket(const Decoded<Packet>& decoded) {
+  if (decoded.status == DecodeStatus::kFieldTooLong) return OnFieldTooLong(decoded.too_long);
+  if (decoded.status != DecodeStatus::kDone) return Close(FaultOf(decoded.status));
   std::visit(
       [this](const auto& packet) {
         if (Takes(packet.kCode)) On(packet);
       },
       decoded.packet);
-  return true;
-}
-
-bool ServerSession::SkipPacket(absl::string_view& in) {
-  switch (skip_->Advance(in)) {
-    case DecodeStatus::kNeedMore:
-      return false;
-    case DecodeStatus::kFrameTooLong:
-      return Close(Fault::kFrameTooLong);
-    case DecodeStatus::kDone:
-      skip_.reset();
-      return true;
-    default:
-      return Close(Fault::kMalformed);
-  }
 }
 
 bool ServerSession::Takes(Opcode opcode) {
@@ -126,20 +94,19 @@ bool ServerSession::Takes(Opcode opcode) {
 }
 
 void ServerSession::OnFieldTooLong(const Position& field) {
-  if (!Takes(field.opcode)) return;
-  if (IsLogin(field.opcode)) {
+  if (!Takes(field.code)) return;
+  if (IsLogin(field.code)) {
     AnswerLogin(LoginResult::kAlreadyIn);  // only a second login can be so long
-  } else if (KindOf(field.opcode, field.field) == FieldKind::kContent) {
+  } else if (KindOf(field.code, field.field) == FieldKind::kContent) {
     Refuse(Fault::kMessageTooLong);
   } else {
     Refuse(Fault::kNoSuchUser);  // nobody has such a long name
   }
 }
 
-bool ServerSession::Close(Fault fault) {
+void ServerSession::Close(Fault fault) {
   Refuse(fault);
   next_ = Next::kClose;
-  return false;
 }
 
 void ServerSession::Refuse(Fault fault) {

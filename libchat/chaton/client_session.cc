@@ -128,21 +128,13 @@ void ClientSession::Send(const P& packet) {
 
 Step ClientSession::OnBytes(absl::string_view in) {
   const size_t given = in.size();
-  while (state_ != State::kRelay && state_ != State::kBroken && in.size() >= need_) {
-    const Decoded decoded = Decode(in, longs_, kLimits);
-    if (decoded.status == Decoded::Status::kNeedMore) {
-      need_ = decoded.size;
-      break;
-    }
-    need_ = 1;
+  while (state_ != State::kRelay && state_ != State::kBroken) {
+    const Decoded decoded = reader_.Next(in, kLimits);
+    if (decoded.status == DecodeStatus::kNeedMore) break;
     const bool allowed =
-        decoded.status == Decoded::Status::kDone &&
+        decoded.status == DecodeStatus::kDone &&
         std::visit([this](const auto& packet) { return On(packet); }, decoded.packet);
-    if (!allowed) {
-      state_ = State::kBroken;
-      break;
-    }
-    in.remove_prefix(decoded.size);
+    if (!allowed) state_ = State::kBroken;
   }
   const Next next = state_ == State::kRelay    ? Next::kRelay
                     : state_ == State::kBroken ? Next::kClose

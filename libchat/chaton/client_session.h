@@ -19,7 +19,7 @@ namespace chat::chaton {
 class ClientSession final : public chat::ClientSession {
  public:
   // `host` outlives the session.
-  ClientSession(LongBytes longs, ClientHost& host) : longs_(longs), host_(host) {}
+  ClientSession(LongBytes longs, ClientHost& host) : longs_(longs), host_(host), reader_({longs}) {}
 
   absl::Status Login(absl::string_view name) override;
   absl::Status PresentTicket(int64_t connect_id) override;
@@ -66,7 +66,7 @@ class ClientSession final : public chat::ClientSession {
   State state_ = State::kNew;
   std::string login_;
   std::deque<Pending> pending_;  // in the order of sending
-  size_t need_ = 1;              // no packet is complete with fewer bytes
+  PacketReader reader_;
 };
 
 }  // namespace chat::chaton

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -19,6 +20,7 @@
 
 #include "absl/strings/string_view.h"
 #include "libchat/event/user.h"
+#include "libchat/wire/packets.h"
 #include "libchat/wire/writer.h"
 
 namespace chat::chaton {
@@ -47,9 +49,6 @@ enum class LongBytes : uint8_t { kFour = 4, kEight = 8 };
 // A user is shown as "name" or "name@server": no login in a packet is longer, in bytes.
 inline constexpr size_t kMaxShownNameBytes = kMaxNameBytes + 1 + 10;
 
-// The bytes of a STRING's size.
-inline constexpr size_t kSizeBytes = 4;
-
 // What stands in a field, and so which limit holds for it.
 enum class FieldKind : uint8_t {
   kProposal,  // a login that a client would like to have
@@ -58,16 +57,7 @@ enum class FieldKind : uint8_t {
   kId,        // a LONG
 };
 
-// A field of packet P.
-template <class P, class Value>
-struct Field {
-  constexpr Field(const char* name, FieldKind kind, Value P::*value)
-      : name(name), kind(kind), value(value) {}
-
-  const char* name;
-  FieldKind kind;
-  Value P::*value;
-};
+using wire::Field;
 
 // One struct a packet; kFields are its fields in the order of the wire.
 
@@ -75,7 +65,7 @@ struct Field {
 struct Login {
   absl::string_view login;
 
-  static constexpr Opcode kOpcode = Opcode::kLogin;
+  static constexpr Opcode kCode = Opcode::kLogin;
   static constexpr const char* kName = "LOGIN";
   static constexpr auto kFields = std::tuple(Field{"login", FieldKind::kProposal, &Login::login});
   friend bool operator==(const Login&, const Login&) = default;
@@ -83,7 +73,7 @@ struct Login {
 
 // 1
 struct LoginAccepted {
-  static constexpr Opcode kOpcode = Opcode::kLoginAccepted;
+  static constexpr Opcode kCode = Opcode::kLoginAccepted;
   static constexpr const char* kName = "LOGIN_ACCEPTED";
   static constexpr auto kFields = std::tuple();
   friend bool operator==(const LoginAccepted&, const LoginAccepted&) = default;
@@ -91,7 +81,7 @@ struct LoginAccepted {
 
 // 2
 struct LoginRefused {
-  static constexpr Opcode kOpcode = Opcode::kLoginRefused;
+  static constexpr Opcode kCode = Opcode::kLoginRefused;
   static constexpr const char* kName = "LOGIN_REFUSED";
   static constexpr auto kFields = std::tuple();
   friend bool operator==(const LoginRefused&, const LoginRefused&) = default;
@@ -102,7 +92,7 @@ struct Message {
   absl::string_view login;
   absl::string_view msg;
 
-  static constexpr Opcode kOpcode = Opcode::kMessage;
+  static constexpr Opcode kCode = Opcode::kMessage;
   static constexpr const char* kName = "MESSAGE";
   static constexpr auto kFields = std::tuple(Field{"login", FieldKind::kName, &Message::login},
                                              Field{"msg", FieldKind::kText, &Message::msg});
@@ -115,7 +105,7 @@ struct MessagePrivate {
   absl::string_view login_target;
   absl::string_view msg;
 
-  static constexpr Opcode kOpcode = Opcode::kMessagePrivate;
+  static constexpr Opcode kCode = Opcode::kMessagePrivate;
   static constexpr const char* kName = "MESSAGE_PRIVATE";
   static constexpr auto kFields =
       std::tuple(Field{"login_sender", FieldKind::kName, &MessagePrivate::login_sender},
@@ -129,7 +119,7 @@ struct RequestPrivate {
   absl::string_view login_requester;
   absl::string_view login_target;
 
-  static constexpr Opcode kOpcode = Opcode::kRequestPrivate;
+  static constexpr Opcode kCode = Opcode::kRequestPrivate;
   static constexpr const char* kName = "REQUEST_PRIVATE";
   static constexpr auto kFields =
       std::tuple(Field{"login_requester", FieldKind::kName, &RequestPrivate::login_requester},
@@ -142,7 +132,7 @@ struct OkPrivate {
   absl::string_view login_requester;
   absl::string_view login_target;
 
-  static constexpr Opcode kOpcode = Opcode::kOkPrivate;
+  static constexpr Opcode kCode = Opcode::kOkPrivate;
   static constexpr const char* kName = "OK_PRIVATE";
   static constexpr auto kFields =
       std::tuple(Field{"login_requester", FieldKind::kName, &OkPrivate::login_requester},
@@ -155,7 +145,7 @@ struct KoPrivate {
   absl::string_view login_requester;
   absl::string_view login_target;
 
-  static constexpr Opcode kOpcode = Opcode::kKoPrivate;
+  static constexpr Opcode kCode = Opcode::kKoPrivate;
   static constexpr const char* kName = "KO_PRIVATE";
   static constexpr auto kFields =
       std::tuple(Field{"login_requester", FieldKind::kName, &KoPrivate::login_requester},
@@ -169,7 +159,7 @@ struct IdPrivate {
   absl::string_view login_target;
   int64_t connect_id = 0;
 
-  static constexpr Opcode kOpcode = Opcode::kIdPrivate;
+  static constexpr Opcode kCode = Opcode::kIdPrivate;
   static constexpr const char* kName = "ID_PRIVATE";
   static constexpr auto kFields =
       std::tuple(Field{"login_requester", FieldKind::kName, &IdPrivate::login_requester},
@@ -182,7 +172,7 @@ struct IdPrivate {
 struct LoginPrivate {
   int64_t connect_id = 0;
 
-  static constexpr Opcode kOpcode = Opcode::kLoginPrivate;
+  static constexpr Opcode kCode = Opcode::kLoginPrivate;
   static constexpr const char* kName = "LOGIN_PRIVATE";
   static constexpr auto kFields =
       std::tuple(Field{"connect_id", FieldKind::kId, &LoginPrivate::connect_id});
@@ -191,7 +181,7 @@ struct LoginPrivate {
 
 // 10
 struct Established {
-  static constexpr Opcode kOpcode = Opcode::kEstablished;
+  static constexpr Opcode kCode = Opcode::kEstablished;
   static constexpr const char* kName = "ESTABLISHED";
   static constexpr auto kFields = std::tuple();
   friend bool operator==(const Established&, const Established&) = default;
@@ -203,7 +193,7 @@ struct CloseConnection {
   absl::string_view login_requester;
   absl::string_view login_target;
 
-  static constexpr Opcode kOpcode = Opcode::kCloseConnection;
+  static constexpr Opcode kCode = Opcode::kCloseConnection;
   static constexpr const char* kName = "CLOSE_CONNECTION";
   static constexpr auto kFields =
       std::tuple(Field{"connect_id", FieldKind::kId, &CloseConnection::connect_id},
@@ -216,7 +206,7 @@ struct CloseConnection {
 struct AcceptCloseConnection {
   absl::string_view login_target;
 
-  static constexpr Opcode kOpcode = Opcode::kAcceptCloseConnection;
+  static constexpr Opcode kCode = Opcode::kAcceptCloseConnection;
   static constexpr const char* kName = "ACCEPT_CLOSE_CONNECTION";
   static constexpr auto kFields =
       std::tuple(Field{"login_target", FieldKind::kName, &AcceptCloseConnection::login_target});
@@ -233,17 +223,16 @@ static_assert(std::variant_size_v<Packet> == kOpcodes);
 // 2^31: the upper bits are lost.
 template <class P, class W>
 void Encode(const P& packet, LongBytes longs, W& out) {
-  out.U8(static_cast<uint8_t>(P::kOpcode));
-  const auto write = [&](auto field) {
-    const auto& value = packet.*field.value;
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, int64_t>) {
-      longs == LongBytes::kFour ? out.I32(static_cast<int32_t>(value)) : out.I64(value);
+  out.U8(static_cast<uint8_t>(P::kCode));
+  wire::ForEachField(packet, [&](const auto& field, const auto& value) {
+    if (field.kind == FieldKind::kId && longs == LongBytes::kFour) {
+      if constexpr (std::is_integral_v<std::decay_t<decltype(value)>>) {
+        out.I32(static_cast<int32_t>(value));
+      }
     } else {
-      out.I32(static_cast<int32_t>(value.size()));
-      out.Bytes(value);
+      wire::WriteField(value, out);
     }
-  };
-  std::apply([&](auto... field) { (write(field), ...); }, P::kFields);
+  });
 }
 
 // The same for a packet that has no LONG.
@@ -260,57 +249,51 @@ struct DecodeLimits {
   size_t name = 0;
   size_t text = 0;
   size_t frame = 0;  // the whole packet
+
+  constexpr size_t FrameOf(Opcode) const { return frame; }
+  constexpr size_t Of(FieldKind kind) const {
+    switch (kind) {
+      case FieldKind::kProposal:
+        return proposal;
+      case FieldKind::kName:
+        return name;
+      case FieldKind::kText:
+        return text;
+      case FieldKind::kId:
+        break;
+    }
+    return frame;
+  }
 };
 
-// A place in a packet: `left` bytes before the end of field number `field`. Up to that end the
-// packet has `declared` bytes.
-struct Position {
-  Opcode opcode = Opcode::kLogin;
-  size_t field = 0;
-  size_t left = 0;
-  size_t declared = 0;
+// The fields as wire/packets.h wants them described.
+struct Format {
+  using Kind = FieldKind;
+  using Limits = DecodeLimits;
+
+  constexpr size_t HeadBytes(FieldKind kind) const {
+    return kind == FieldKind::kId ? 0 : wire::kSizeBytes;
+  }
+  constexpr std::optional<size_t> BodyBytes(FieldKind kind, int64_t head) const {
+    return kind == FieldKind::kId ? static_cast<size_t>(longs) : wire::StringBytes(head);
+  }
+
+  LongBytes longs = LongBytes::kFour;
 };
 
-struct Decoded {
-  enum class Status : uint8_t {
-    kDone,      // `packet`, of `size` bytes
-    kNeedMore,  // the packet has at least `size` bytes, which is more than were given
-    kUnknownOpcode,
-    kNegativeSize,
-    kFrameTooLong,  // over DecodeLimits::frame
-    kFieldTooLong,  // a STRING is over its own limit; it begins behind `size` bytes, at `too_long`
-  };
-  Status status = Status::kNeedMore;
-  size_t size = 0;
-  Packet packet;
-  Position too_long;
-};
+using wire::DecodeStatus;
+using Decoded = wire::Decoded<Packet>;
+using Position = wire::Position<Packet>;
+using Skip = wire::Skip<Packet, Format>;
+using PacketReader = wire::PacketReader<Packet, Format>;
 
-// Decodes the packet at the beginning of `in`. A size is judged as soon as it is there, in the
-// order of the wire: an answer other than kNeedMore does not depend on how much has come behind it.
+// Decodes the packet at the beginning of `in`.
 Decoded Decode(absl::string_view in, LongBytes longs, const DecodeLimits& limits);
 
 // What field number `field` of a packet is.
-FieldKind KindOf(Opcode opcode, size_t field);
-
-// Walks over what is left of a packet with a field that is too long, and keeps none of it.
-class Skip {
- public:
-  // `from` as Decode gave it; `frame_limit` as DecodeLimits::frame.
-  Skip(const Position& from, LongBytes longs, size_t frame_limit)
-      : at_(from), longs_(longs), frame_limit_(frame_limit) {}
-
-  enum class Status : uint8_t { kDone, kNeedMore, kNegativeSize, kFrameTooLong };
-
-  // Takes what belongs to the packet from the front of `in`. With kNeedMore the beginning of a size
-  // may be left there.
-  Status Advance(absl::string_view& in);
-
- private:
-  Position at_;
-  LongBytes longs_;
-  size_t frame_limit_;
-};
+constexpr FieldKind KindOf(Opcode opcode, size_t field) {
+  return wire::KindOf<Packet, FieldKind>(opcode, field);
+}
 
 // E.g. `MESSAGE login="alice" msg="hello"`, with C escapes in the strings.
 std::string ToString(const Packet& packet);

@@ -27,7 +27,7 @@ void CheckDone(absl::string_view in, LongBytes longs, const Decoded& decoded) {
   std::visit([&](const auto& packet) { Encode(packet, longs, out); }, decoded.packet);
   Check(bytes == in.substr(0, decoded.size));
   const Decoded less = Decode(in.substr(0, decoded.size - 1), longs, kLimits);
-  Check(less.status == Decoded::Status::kNeedMore && less.size <= decoded.size);
+  Check(less.status == DecodeStatus::kNeedMore && less.size <= decoded.size);
   Check(!ToString(decoded.packet).empty());
 }
 
@@ -35,36 +35,36 @@ void CheckDone(absl::string_view in, LongBytes longs, const Decoded& decoded) {
 void CheckSkip(absl::string_view in, LongBytes longs, const Decoded& decoded) {
   in.remove_prefix(decoded.size);
   absl::string_view whole = in;
-  const Skip::Status status = Skip(decoded.too_long, longs, kLimits.frame).Advance(whole);
+  const DecodeStatus status = Skip(decoded.too_long, {longs}, kLimits.frame).Advance(whole);
 
-  Skip skip(decoded.too_long, longs, kLimits.frame);
-  Skip::Status step = Skip::Status::kNeedMore;
+  Skip skip(decoded.too_long, {longs}, kLimits.frame);
+  DecodeStatus step = DecodeStatus::kNeedMore;
   size_t begin = 0;
-  for (size_t end = 0; end <= in.size() && step == Skip::Status::kNeedMore; ++end) {
+  for (size_t end = 0; end <= in.size() && step == DecodeStatus::kNeedMore; ++end) {
     absl::string_view given = in.substr(begin, end - begin);
     step = skip.Advance(given);
     begin = end - given.size();
   }
   Check(step == status);
-  if (status == Skip::Status::kDone) Check(in.substr(begin) == whole);
+  if (status == DecodeStatus::kDone) Check(in.substr(begin) == whole);
 }
 
 void Fuzz(absl::string_view in, LongBytes longs) {
   while (!in.empty()) {
     const Decoded decoded = Decode(in, longs, kLimits);
     switch (decoded.status) {
-      case Decoded::Status::kDone:
+      case DecodeStatus::kDone:
         CheckDone(in, longs, decoded);
         in.remove_prefix(decoded.size);
         continue;
-      case Decoded::Status::kNeedMore:
+      case DecodeStatus::kNeedMore:
         Check(decoded.size > in.size() && decoded.size <= kLimits.frame);
         return;
-      case Decoded::Status::kFieldTooLong:
+      case DecodeStatus::kFieldTooLong:
         return CheckSkip(in, longs, decoded);
-      case Decoded::Status::kUnknownOpcode:
-      case Decoded::Status::kNegativeSize:
-      case Decoded::Status::kFrameTooLong:
+      case DecodeStatus::kUnknownCode:
+      case DecodeStatus::kMalformed:
+      case DecodeStatus::kFrameTooLong:
         return;
     }
   }

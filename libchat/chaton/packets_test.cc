@@ -13,7 +13,7 @@ namespace chat::chaton {
 namespace {
 
 using chat::testing::Hex;
-using Status = Decoded::Status;
+using Status = DecodeStatus;
 
 constexpr DecodeLimits kLimits = {.proposal = 30, .name = 41, .text = 1024, .frame = 65536};
 
@@ -164,16 +164,16 @@ Decoded DecodeHex(absl::string_view hex, LongBytes longs = LongBytes::kFour,
 TEST(DecodeTest, RefusesUnknownOpcodes) {
   for (int opcode = kOpcodes; opcode < 256; ++opcode) {
     const std::string in(1, static_cast<char>(opcode));
-    EXPECT_EQ(Decode(in, LongBytes::kFour, kLimits).status, Status::kUnknownOpcode) << opcode;
+    EXPECT_EQ(Decode(in, LongBytes::kFour, kLimits).status, Status::kUnknownCode) << opcode;
   }
 }
 
 TEST(DecodeTest, JudgesASizeAsSoonAsItIsThere) {
-  EXPECT_EQ(DecodeHex("00 ffffffff").status, Status::kNegativeSize);
-  EXPECT_EQ(DecodeHex("00 80000000").status, Status::kNegativeSize);
-  EXPECT_EQ(DecodeHex("03 00000001 61 ffffffff").status, Status::kNegativeSize);
-  EXPECT_EQ(DecodeHex("04 00000000 00000000 80000000").status, Status::kNegativeSize);
-  EXPECT_EQ(DecodeHex("0b 00000001 ffffffff").status, Status::kNegativeSize);
+  EXPECT_EQ(DecodeHex("00 ffffffff").status, Status::kMalformed);
+  EXPECT_EQ(DecodeHex("00 80000000").status, Status::kMalformed);
+  EXPECT_EQ(DecodeHex("03 00000001 61 ffffffff").status, Status::kMalformed);
+  EXPECT_EQ(DecodeHex("04 00000000 00000000 80000000").status, Status::kMalformed);
+  EXPECT_EQ(DecodeHex("0b 00000001 ffffffff").status, Status::kMalformed);
   EXPECT_EQ(DecodeHex("00 7fffffff").status, Status::kFrameTooLong);
   EXPECT_EQ(DecodeHex("03 00000001 61 7fffffff").status, Status::kFrameTooLong);
 }
@@ -193,7 +193,7 @@ TEST(DecodeTest, SaysWhichFieldIsTooLong) {
   Decoded decoded = DecodeHex("00 0000001f");
   EXPECT_EQ(decoded.status, Status::kFieldTooLong);
   EXPECT_EQ(decoded.size, 5u);
-  EXPECT_EQ(decoded.too_long.opcode, Opcode::kLogin);
+  EXPECT_EQ(decoded.too_long.code, Opcode::kLogin);
   EXPECT_EQ(decoded.too_long.field, 0u);
   EXPECT_EQ(decoded.too_long.left, 31u);
   EXPECT_EQ(decoded.too_long.declared, 36u);
@@ -219,20 +219,20 @@ TEST(KindOfTest, FollowsTheLayouts) {
 }
 
 // Walks over `in`, given in pieces of at most `piece` bytes. Returns what was left, and the answer.
-Skip::Status Walk(Skip skip, absl::string_view& in, size_t piece) {
+DecodeStatus Walk(Skip skip, absl::string_view& in, size_t piece) {
   std::string given;
   while (true) {
     const size_t n = std::min(piece, in.size());
     given.append(in.data(), n);
     in.remove_prefix(n);
     absl::string_view rest = given;
-    const Skip::Status status = skip.Advance(rest);
-    if (status != Skip::Status::kNeedMore || in.empty()) {
+    const DecodeStatus status = skip.Advance(rest);
+    if (status != DecodeStatus::kNeedMore || in.empty()) {
       in = absl::string_view(in.data() - rest.size(), in.size() + rest.size());
       return status;
     }
     given = std::string(rest);
-    EXPECT_LT(given.size(), kSizeBytes);
+    EXPECT_LT(given.size(), wire::kSizeBytes);
   }
 }
 
@@ -257,8 +257,8 @@ TEST(SkipTest, TakesWhatBelongsToThePacketHoweverItIsCut) {
     const std::string in = Hex(c.tail) + "behind";
     for (size_t piece : {size_t{1}, size_t{2}, size_t{3}, size_t{5}, size_t{100}, in.size()}) {
       absl::string_view rest = in;
-      EXPECT_EQ(Walk(Skip(decoded.too_long, c.longs, kLimits.frame), rest, piece),
-                Skip::Status::kDone)
+      EXPECT_EQ(Walk(Skip(decoded.too_long, {c.longs}, kLimits.frame), rest, piece),
+                DecodeStatus::kDone)
           << c.head;
       EXPECT_EQ(rest, "behind") << c.head << ' ' << c.tail << " in pieces of " << piece;
     }
@@ -269,22 +269,22 @@ TEST(SkipTest, JudgesTheSizesThatFollow) {
   const Decoded decoded = DecodeHex("04 00000040");
   const struct {
     const char* tail;
-    Skip::Status status;
+    DecodeStatus status;
   } kCases[] = {
-      {"61*63", Skip::Status::kNeedMore},
-      {"61*64 000000", Skip::Status::kNeedMore},
-      {"61*64 ffffffff", Skip::Status::kNegativeSize},
-      {"61*64 00000001 62 80000000", Skip::Status::kNegativeSize},
-      {"61*64 7fffffff", Skip::Status::kFrameTooLong},
+      {"61*63", DecodeStatus::kNeedMore},
+      {"61*64 000000", DecodeStatus::kNeedMore},
+      {"61*64 ffffffff", DecodeStatus::kMalformed},
+      {"61*64 00000001 62 80000000", DecodeStatus::kMalformed},
+      {"61*64 7fffffff", DecodeStatus::kFrameTooLong},
       // 1 + 4 + 64 + 4 + 1 + 4 = 78 bytes; 65458 more are 64 KiB.
-      {"61*64 00000001 62 0000ffb2", Skip::Status::kNeedMore},
-      {"61*64 00000001 62 0000ffb3", Skip::Status::kFrameTooLong},
+      {"61*64 00000001 62 0000ffb2", DecodeStatus::kNeedMore},
+      {"61*64 00000001 62 0000ffb3", DecodeStatus::kFrameTooLong},
   };
   for (const auto& c : kCases) {
     const std::string in = Hex(c.tail);
     for (size_t piece : {size_t{1}, in.size()}) {
       absl::string_view rest = in;
-      EXPECT_EQ(Walk(Skip(decoded.too_long, LongBytes::kFour, kLimits.frame), rest, piece),
+      EXPECT_EQ(Walk(Skip(decoded.too_long, {LongBytes::kFour}, kLimits.frame), rest, piece),
                 c.status)
           << c.tail;
     }

@@ -3,6 +3,7 @@
 #include <string>
 #include <variant>
 
+#include "libchat/dialect/packet_fault.h"
 #include "libchat/event/text.h"
 #include "libchat/event/user.h"
 #include "libchat/wire/writer.h"
@@ -41,63 +42,31 @@ constexpr Rules kRules[kOpcodes] = {
 };
 
 // What stands before the login in a LOGIN.
-constexpr size_t kLoginHeadBytes = 1 + kSizeBytes;
+constexpr size_t kLoginHeadBytes = 1 + wire::kSizeBytes;
 
 }  // namespace
 
 ServerSession::ServerSession(LongBytes longs, const SessionLimits& limits, SessionHost& host)
-    : longs_(longs), limits_(limits), host_(host) {}
+    : longs_(longs), limits_(limits), host_(host), reader_({longs}) {}
 
 Step ServerSession::OnBytes(absl::string_view in) {
   const size_t given = in.size();
   while (next_ == Next::kMore && !host_.Throttled()) {
-    if (!(skip_ ? SkipPacket(in) : TakePacket(in))) break;
+    const Decoded decoded = reader_.Next(in, decode_limits());
+    if (decoded.status == DecodeStatus::kNeedMore) break;
+    OnPacket(decoded);
   }
   return {given - in.size(), next_};
 }
 
-bool ServerSession::TakePacket(absl::string_view& in) {
-  if (in.size() < need_) return false;
-  need_ = 1;
-  const Decoded decoded = Decode(in, longs_, decode_limits());
-  switch (decoded.status) {
-    case Decoded::Status::kNeedMore:
-      need_ = decoded.size;
-      return false;
-    case Decoded::Status::kUnknownOpcode:
-      return Close(Fault::kUnknownOpcode);
-    case Decoded::Status::kNegativeSize:
-      return Close(Fault::kMalformed);
-    case Decoded::Status::kFrameTooLong:
-      return Close(Fault::kFrameTooLong);
-    case Decoded::Status::kFieldTooLong:
-      in.remove_prefix(decoded.size);
-      OnFieldTooLong(decoded.too_long);
-      skip_.emplace(decoded.too_long, longs_, decode_limits().frame);
-      return true;
-    case Decoded::Status::kDone:
-      break;
-  }
-  in.remove_prefix(decoded.size);
-  if (Takes(static_cast<Opcode>(decoded.packet.index()))) {
-    std::visit([this](const auto& packet) { On(packet); }, decoded.packet);
-  }
-  return true;
-}
-
-bool ServerSession::SkipPacket(absl::string_view& in) {
-  switch (skip_->Advance(in)) {
-    case Skip::Status::kNeedMore:
-      return false;
-    case Skip::Status::kNegativeSize:
-      return Close(Fault::kMalformed);
-    case Skip::Status::kFrameTooLong:
-      return Close(Fault::kFrameTooLong);
-    case Skip::Status::kDone:
-      break;
-  }
-  skip_.reset();
-  return true;
+void ServerSession::OnPacket(const Decoded& decoded) {
+  if (decoded.status == DecodeStatus::kFieldTooLong) return OnFieldTooLong(decoded.too_long);
+  if (decoded.status != DecodeStatus::kDone) return Close(FaultOf(decoded.status));
+  std::visit(
+      [this](const auto& packet) {
+        if (Takes(packet.kCode)) On(packet);
+      },
+      decoded.packet);
 }
 
 bool ServerSession::Takes(Opcode opcode) {
@@ -111,21 +80,20 @@ bool ServerSession::Takes(Opcode opcode) {
 }
 
 void ServerSession::OnFieldTooLong(const Position& field) {
-  if (!Takes(field.opcode)) return;
-  if (field.opcode == Opcode::kLogin) {
+  if (!Takes(field.code)) return;
+  if (field.code == Opcode::kLogin) {
     host_.Count(Fault::kUnexpected);
     Send(LoginRefused{});  // only a second LOGIN can be so long
-  } else if (KindOf(field.opcode, field.field) == FieldKind::kText) {
+  } else if (KindOf(field.code, field.field) == FieldKind::kText) {
     host_.Count(Fault::kMessageTooLong);
   } else {
     host_.Count(Fault::kNoSuchUser);  // nobody has such a long name
   }
 }
 
-bool ServerSession::Close(Fault fault) {
+void ServerSession::Close(Fault fault) {
   host_.Count(fault);
   next_ = Next::kClose;
-  return false;
 }
 
 DecodeLimits ServerSession::decode_limits() const {

@@ -28,11 +28,9 @@ class ServerSession final : public chat::ServerSession {
  private:
   enum class State : uint8_t { kAnonymous, kLoggedIn, kRelay };
 
-  // One packet, or a part of a skipped one. False: stop, next_ says why.
-  bool TakePacket(absl::string_view& in);
-  bool SkipPacket(absl::string_view& in);
+  void OnPacket(const Decoded& decoded);
   void OnFieldTooLong(const Position& field);
-  bool Close(Fault fault);
+  void Close(Fault fault);
   // Whether the table of rules lets this packet through now; counted if not.
   bool Takes(Opcode opcode);
 
@@ -80,9 +78,8 @@ class ServerSession final : public chat::ServerSession {
   SessionHost& host_;
   State state_ = State::kAnonymous;
   Next next_ = Next::kMore;
-  std::string login_;         // once logged in
-  size_t need_ = 1;           // no packet is complete with fewer bytes
-  std::optional<Skip> skip_;  // a packet that is too long is passing by
+  std::string login_;  // once logged in
+  PacketReader reader_;
 };
 
 }  // namespace chat::chaton

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "libchat/wire/reader.h"
 
@@ -35,7 +33,7 @@ struct Layout {
   FieldKind kinds[2] = {};  // of the Strings
 
   template <class P, class Value>
-  constexpr void Add(const Field<P, Value>& field) {
+  constexpr void Add(const Field<P, FieldKind, Value>& field) {
     if (field.kind == FieldKind::kNumber) {
       head += sizeof(Value);
     } else {
@@ -84,11 +82,13 @@ class FieldReader {
 template <size_t I>
 void ReadAs(absl::string_view in, absl::Span<const size_t> ends, Packet& out) {
   using P = std::variant_alternative_t<I, Packet>;
-  static_assert(static_cast<size_t>(P::kOpcode) == I);
+  static_assert(static_cast<size_t>(P::kCode) == I);
   P& packet = out.emplace<I>();
   FieldReader reader(in, ends);
-  std::apply([&](auto... field) { (reader.Read(kLayouts[I].head, packet.*field.value), ...); },
-             P::kFields);
+  wire::FillFields(packet, [&](const auto&, auto& value) {
+    reader.Read(kLayouts[I].head, value);
+    return true;
+  });
 }
 
 using PacketReader = void (*)(absl::string_view, absl::Span<const size_t>, Packet&);
@@ -97,11 +97,6 @@ constexpr auto kReaders = []<size_t... I>(std::index_sequence<I...>) {
   return std::array<PacketReader, kOpcodes>{&ReadAs<I>...};
 }
 (std::make_index_sequence<kOpcodes>());
-
-std::string Shown(int64_t number) { return absl::StrCat(number); }
-std::string Shown(absl::string_view bytes) {
-  return absl::StrCat("\"", absl::CHexEscape(bytes), "\"");
-}
 
 }  // namespace
 
@@ -158,19 +153,6 @@ Skip::Status Skip::Advance(absl::string_view& in) {
   return Status::kDone;
 }
 
-std::string ToString(const Packet& packet) {
-  return std::visit(
-      [](const auto& p) {
-        using P = std::decay_t<decltype(p)>;
-        std::string line = P::kName;
-        std::apply(
-            [&](auto... field) {
-              (absl::StrAppend(&line, " ", field.name, "=", Shown(p.*field.value)), ...);
-            },
-            P::kFields);
-        return line;
-      },
-      packet);
-}
+std::string ToString(const Packet& packet) { return wire::ToString(packet); }
 
 }  // namespace chat::chatos

@@ -20,6 +20,7 @@
 
 #include "absl/strings/string_view.h"
 #include "libchat/event/user.h"
+#include "libchat/wire/packets.h"
 #include "libchat/wire/scanner.h"
 #include "libchat/wire/writer.h"
 
@@ -59,16 +60,7 @@ enum class FieldKind : uint8_t {
   kText,      // what somebody says
 };
 
-// A field of packet P.
-template <class P, class Value>
-struct Field {
-  constexpr Field(const char* name, FieldKind kind, Value P::*value)
-      : name(name), kind(kind), value(value) {}
-
-  const char* name;
-  FieldKind kind;
-  Value P::*value;
-};
+using wire::Field;
 
 // One struct a packet; kFields are its fields in the order of the wire.
 
@@ -76,7 +68,7 @@ struct Field {
 struct Login {
   absl::string_view nickname;
 
-  static constexpr Opcode kOpcode = Opcode::kLogin;
+  static constexpr Opcode kCode = Opcode::kLogin;
   static constexpr const char* kName = "LOGIN";
   static constexpr auto kFields =
       std::tuple(Field{"nickname", FieldKind::kProposal, &Login::nickname});
@@ -89,7 +81,7 @@ struct Chat {
   absl::string_view nickname;  // from a client: to whom, empty for everyone; else: from whom
   absl::string_view message;
 
-  static constexpr Opcode kOpcode = Opcode::kChat;
+  static constexpr Opcode kCode = Opcode::kChat;
   static constexpr const char* kName = "CHAT";
   static constexpr auto kFields = std::tuple(Field{"id", FieldKind::kNumber, &Chat::id},
                                              Field{"nickname", FieldKind::kName, &Chat::nickname},
@@ -101,7 +93,7 @@ struct Chat {
 struct Ack {
   int64_t id = 0;
 
-  static constexpr Opcode kOpcode = Opcode::kAck;
+  static constexpr Opcode kCode = Opcode::kAck;
   static constexpr const char* kName = "ACK";
   static constexpr auto kFields = std::tuple(Field{"id", FieldKind::kNumber, &Ack::id});
   friend bool operator==(const Ack&, const Ack&) = default;
@@ -112,7 +104,7 @@ struct Error {
   int16_t code = 0;  // an ErrorCode, or one that only the other side knows
   absl::string_view message;
 
-  static constexpr Opcode kOpcode = Opcode::kError;
+  static constexpr Opcode kCode = Opcode::kError;
   static constexpr const char* kName = "ERROR";
   static constexpr auto kFields = std::tuple(Field{"code", FieldKind::kNumber, &Error::code},
                                              Field{"message", FieldKind::kText, &Error::message});
@@ -123,7 +115,7 @@ struct Error {
 struct PrivateAsk {
   absl::string_view nickname;  // from a client: who is asked; else: who asks
 
-  static constexpr Opcode kOpcode = Opcode::kPrivateAsk;
+  static constexpr Opcode kCode = Opcode::kPrivateAsk;
   static constexpr const char* kName = "PRIVATE_ASK";
   static constexpr auto kFields =
       std::tuple(Field{"nickname", FieldKind::kName, &PrivateAsk::nickname});
@@ -135,7 +127,7 @@ struct PrivateAcceptation {
   uint8_t yes = 0;             // 0 or 1; a decoder gives whatever came
   absl::string_view nickname;  // who asked, in both directions
 
-  static constexpr Opcode kOpcode = Opcode::kPrivateAcceptation;
+  static constexpr Opcode kCode = Opcode::kPrivateAcceptation;
   static constexpr const char* kName = "PRIVATE_ACCEPTATION";
   static constexpr auto kFields =
       std::tuple(Field{"yes", FieldKind::kNumber, &PrivateAcceptation::yes},
@@ -150,22 +142,15 @@ static_assert(std::variant_size_v<Packet> == kOpcodes);
 // Writes `packet`, whose strings hold no NUL, to a wire::Writer or a wire::StringWriter.
 template <class P, class W>
 void Encode(const P& packet, W& out) {
-  out.U16(static_cast<uint16_t>(P::kOpcode));
-  const auto write = [&](auto field) {
-    const auto& value = packet.*field.value;
-    using Value = std::decay_t<decltype(value)>;
-    if constexpr (std::is_same_v<Value, int64_t>) {
-      out.I64(value);
-    } else if constexpr (std::is_same_v<Value, int16_t>) {
-      out.I16(value);
-    } else if constexpr (std::is_same_v<Value, uint8_t>) {
-      out.U8(value);
+  out.U16(static_cast<uint16_t>(P::kCode));
+  wire::ForEachField(packet, [&](const auto&, const auto& value) {
+    if constexpr (std::is_integral_v<std::decay_t<decltype(value)>>) {
+      wire::WriteField(value, out);
     } else {
       out.Bytes(value);
       out.U8(0);
     }
-  };
-  std::apply([&](auto... field) { (write(field), ...); }, P::kFields);
+  });
 }
 
 // How long a packet and its Strings (without their NULs) may be, in bytes.

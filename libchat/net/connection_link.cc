@@ -124,11 +124,12 @@ bool Connection::Forward(const Event& event) {
 
 // ---- Files ----
 
+// A file is bounded by its receiver's room. Only what reaches nobody counts as a message does.
 Delivery Connection::SendFileChunk(const FileChunk& chunk) {
-  Charge();
   FlushPublishes();
   bool wait = false;
   const Delivery delivery = shard_.hub().SendFileChunk(id_, chunk, &wait);
+  if (delivery != Delivery::kSent) Charge();
   if (wait) AwaitFileRoom();
   return delivery;
 }

@@ -692,6 +692,23 @@ void SendSlowly(MeshServer& from, TestClient& sender, MeshServer& to, TestClient
   sending.join();
 }
 
+TEST(MeshTest, AFileIsNotHeldToTheRateOfMessages) {
+  Limits limits = TestLimits();
+  limits.exempt_loopback = false;
+  limits.messages_per_second = 1;
+  limits.messages_burst = 20;  // the logins, and what is said below
+  MeshServer a({.id = 1, .limits = limits});
+  TestClient alice = a.Guest("alice");
+  TestClient bob = a.Guest("bob");
+  for (int i = 0; i < 200; ++i) {
+    alice.Send(cfp::FileChnk(1, "bob", 200, Content(i)));
+    ASSERT_TRUE(bob.Expect(cfp::FileChnkInc(1, "alice", "bob", 200, Content(i))));
+  }
+  EXPECT_EQ(a.count(Counter::kThrottled), 0);
+  for (int i = 0; i < 20; ++i) alice.Send(cfp::FileChnk(1, "nobody", 1, Content(i)));
+  EXPECT_TRUE(Await([&] { return a.count(Counter::kThrottled) != 0; }, "the rate"));
+}
+
 TEST(MeshTest, ASlowReceiverSlowsTheSenderOfAFile) {
   MeshServer a(1);
   TestClient alice = a.Guest("alice");

@@ -8,12 +8,14 @@
 #include "absl/types/span.h"
 #include "gtest/gtest.h"
 #include "libchat/testing/hex.h"
+#include "libchat/testing/walk.h"
 #include "libchat/wire/writer.h"
 
 namespace chat::cfp {
 namespace {
 
 using chat::testing::Hex;
+using chat::testing::Walk;
 using Status = DecodeStatus;
 
 constexpr DecodeLimits kLimits = {
@@ -273,24 +275,6 @@ TEST(KindOfTest, FollowsTheLayouts) {
   EXPECT_EQ(KindOf(Code::kFileChnkInc, 6), FieldKind::kContent);
   EXPECT_EQ(KindOf(Code::kMrgRsp, 1), FieldKind::kSiblings);
   EXPECT_EQ(KindOf(Code::kError, 1), FieldKind::kByte);
-}
-
-// Walks over `in`, given in pieces of at most `piece` bytes. Returns what was left, and the answer.
-Status Walk(Skip skip, absl::string_view& in, size_t piece) {
-  std::string given;
-  while (true) {
-    const size_t n = std::min(piece, in.size());
-    given.append(in.data(), n);
-    in.remove_prefix(n);
-    absl::string_view rest = given;
-    const Status status = skip.Advance(rest);
-    if (status != Status::kNeedMore || in.empty()) {
-      in = absl::string_view(in.data() - rest.size(), in.size() + rest.size());
-      return status;
-    }
-    given = std::string(rest);
-    EXPECT_LT(given.size(), wire::kSizeBytes);
-  }
 }
 
 TEST(SkipTest, TakesWhatBelongsToThePacketHoweverItIsCut) {

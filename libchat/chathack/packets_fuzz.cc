@@ -8,6 +8,7 @@
 
 #include "absl/strings/string_view.h"
 #include "libchat/chathack/packets.h"
+#include "libchat/testing/walk.h"
 #include "libchat/wire/writer.h"
 
 namespace chat::chathack {
@@ -44,19 +45,11 @@ void CheckDone(absl::string_view in, const Decoded<Packets>& decoded) {
 
 // The rest of the packet passes by in the same way, whole and byte by byte.
 void CheckSkip(absl::string_view in, const Position& too_long) {
-  absl::string_view whole = in;
-  const DecodeStatus status = Skip(too_long, {}, kLimits.frame).Advance(whole);
-
-  Skip skip(too_long, {}, kLimits.frame);
-  DecodeStatus step = DecodeStatus::kNeedMore;
-  size_t begin = 0;
-  for (size_t end = 0; end <= in.size() && step == DecodeStatus::kNeedMore; ++end) {
-    absl::string_view given = in.substr(begin, end - begin);
-    step = skip.Advance(given);
-    begin = end - given.size();
-  }
-  Check(step == status);
-  if (status == DecodeStatus::kDone) Check(in.substr(begin) == whole);
+  const Skip skip(too_long, {}, kLimits.frame);
+  absl::string_view behind = in;
+  const DecodeStatus status = testing::Walk(skip, behind, in.size());
+  Check(testing::Walk(skip, in, 1) == status);
+  if (status == DecodeStatus::kDone) Check(in == behind);
 }
 
 template <class Packets>

@@ -1,6 +1,5 @@
 #include "libchat/chathack/packets.h"
 
-#include <algorithm>
 #include <string>
 #include <variant>
 #include <vector>
@@ -8,12 +7,14 @@
 #include "absl/types/span.h"
 #include "gtest/gtest.h"
 #include "libchat/testing/hex.h"
+#include "libchat/testing/walk.h"
 #include "libchat/wire/writer.h"
 
 namespace chat::chathack {
 namespace {
 
 using chat::testing::Hex;
+using chat::testing::Walk;
 using Status = DecodeStatus;
 
 constexpr DecodeLimits kLimits = {
@@ -279,24 +280,6 @@ TEST(KindOfTest, FollowsTheLayouts) {
   EXPECT_EQ(KindOf(Opcode::kGlobalMessage, 1), FieldKind::kContent);
   EXPECT_EQ(KindOf(Opcode::kPrivateValidation, 1), FieldKind::kName);
   EXPECT_EQ(KindOf(Opcode::kPrivateConnection, 1), FieldKind::kId);
-}
-
-// Walks over `in`, given in pieces of at most `piece` bytes; leaves in `in` what was left.
-Status Walk(Skip skip, absl::string_view& in, size_t piece) {
-  std::string given;
-  while (true) {
-    const size_t n = std::min(piece, in.size());
-    given.append(in.data(), n);
-    in.remove_prefix(n);
-    absl::string_view rest = given;
-    const Status status = skip.Advance(rest);
-    if (status != Status::kNeedMore || in.empty()) {
-      in = absl::string_view(in.data() - rest.size(), in.size() + rest.size());
-      return status;
-    }
-    given = std::string(rest);
-    EXPECT_LT(given.size(), wire::kSizeBytes);
-  }
 }
 
 TEST(SkipTest, TakesWhatBelongsToThePacketHoweverItIsCut) {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/string_view.h"
 #include "libchat/chaton/packets.h"
+#include "libchat/testing/walk.h"
 #include "libchat/wire/writer.h"
 
 namespace chat::chaton {
@@ -32,21 +33,12 @@ void CheckDone(absl::string_view in, LongBytes longs, const Decoded& decoded) {
 }
 
 // The rest of the packet passes by in the same way, whole and byte by byte.
-void CheckSkip(absl::string_view in, LongBytes longs, const Decoded& decoded) {
-  in.remove_prefix(decoded.size);
-  absl::string_view whole = in;
-  const DecodeStatus status = Skip(decoded.too_long, {longs}, kLimits.frame).Advance(whole);
-
-  Skip skip(decoded.too_long, {longs}, kLimits.frame);
-  DecodeStatus step = DecodeStatus::kNeedMore;
-  size_t begin = 0;
-  for (size_t end = 0; end <= in.size() && step == DecodeStatus::kNeedMore; ++end) {
-    absl::string_view given = in.substr(begin, end - begin);
-    step = skip.Advance(given);
-    begin = end - given.size();
-  }
-  Check(step == status);
-  if (status == DecodeStatus::kDone) Check(in.substr(begin) == whole);
+void CheckSkip(absl::string_view in, LongBytes longs, const Position& too_long) {
+  const Skip skip(too_long, {longs}, kLimits.frame);
+  absl::string_view behind = in;
+  const DecodeStatus status = testing::Walk(skip, behind, in.size());
+  Check(testing::Walk(skip, in, 1) == status);
+  if (status == DecodeStatus::kDone) Check(in == behind);
 }
 
 void Fuzz(absl::string_view in, LongBytes longs) {
@@ -61,7 +53,7 @@ void Fuzz(absl::string_view in, LongBytes longs) {
         Check(decoded.size > in.size() && decoded.size <= kLimits.frame);
         return;
       case DecodeStatus::kFieldTooLong:
-        return CheckSkip(in, longs, decoded);
+        return CheckSkip(in.substr(decoded.size), longs, decoded.too_long);
       case DecodeStatus::kUnknownCode:
       case DecodeStatus::kMalformed:
       case DecodeStatus::kFrameTooLong:

@@ -7,12 +7,14 @@
 #include "absl/types/span.h"
 #include "gtest/gtest.h"
 #include "libchat/testing/hex.h"
+#include "libchat/testing/walk.h"
 #include "libchat/wire/writer.h"
 
 namespace chat::chaton {
 namespace {
 
 using chat::testing::Hex;
+using chat::testing::Walk;
 using Status = DecodeStatus;
 
 constexpr DecodeLimits kLimits = {.proposal = 30, .name = 41, .text = 1024, .frame = 65536};
@@ -216,24 +218,6 @@ TEST(KindOfTest, FollowsTheLayouts) {
   EXPECT_EQ(KindOf(Opcode::kMessagePrivate, 1), FieldKind::kName);
   EXPECT_EQ(KindOf(Opcode::kMessagePrivate, 2), FieldKind::kText);
   EXPECT_EQ(KindOf(Opcode::kIdPrivate, 2), FieldKind::kId);
-}
-
-// Walks over `in`, given in pieces of at most `piece` bytes. Returns what was left, and the answer.
-DecodeStatus Walk(Skip skip, absl::string_view& in, size_t piece) {
-  std::string given;
-  while (true) {
-    const size_t n = std::min(piece, in.size());
-    given.append(in.data(), n);
-    in.remove_prefix(n);
-    absl::string_view rest = given;
-    const DecodeStatus status = skip.Advance(rest);
-    if (status != DecodeStatus::kNeedMore || in.empty()) {
-      in = absl::string_view(in.data() - rest.size(), in.size() + rest.size());
-      return status;
-    }
-    given = std::string(rest);
-    EXPECT_LT(given.size(), wire::kSizeBytes);
-  }
 }
 
 TEST(SkipTest, TakesWhatBelongsToThePacketHoweverItIsCut) {

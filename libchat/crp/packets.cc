@@ -4,12 +4,12 @@
 #include <iterator>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "libchat/wire/packets.h"
 
 namespace chat::crp {
 namespace {
@@ -82,17 +82,14 @@ std::string Encode(const Message& message) {
 }
 
 std::string ToString(const Message& message) {
-  const auto quoted = [](absl::string_view text) {
-    return absl::StrCat("\"", absl::CHexEscape(text), "\"");
-  };
   std::string line(NameOf(message.command));
   for (const Key& key : kKeys) {
     const Header& value = message.*key.value;
     if (!value) continue;
     const bool plain = key.value == &Message::session_id && ParseSessionId(*value).has_value();
-    absl::StrAppend(&line, " ", key.name, "=", plain ? std::string(*value) : quoted(*value));
+    absl::StrAppend(&line, " ", key.name, "=", plain ? std::string(*value) : wire::Shown(*value));
   }
-  if (message.body) absl::StrAppend(&line, " body=", quoted(*message.body));
+  if (message.body) absl::StrAppend(&line, " body=", wire::Shown(*message.body));
   return line;
 }
 

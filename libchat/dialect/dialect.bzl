@@ -93,7 +93,10 @@ def chat_dialect(
             "//libchat/testing:packet_notation",
         ] + _PACKETS,
     )
-    _test("packets", [":packets"])
+    _test("packets", [
+        ":packets",
+        "//libchat/testing:walk",
+    ])
     _test("notation", [
         ":notation",
         ":packets",
@@ -103,7 +106,10 @@ def chat_dialect(
         name = "packets_fuzz",
         srcs = ["packets_fuzz.cc"],
         corpus = ["//testdata/%s:corpus_packets" % name],
-        deps = [":packets"] + _PACKETS,
+        deps = [
+            ":packets",
+            "//libchat/testing:walk",
+        ] + _PACKETS,
     )
     for session in sessions:
         _test(session + "_session", [":packets", ":sessions"] + test_deps)

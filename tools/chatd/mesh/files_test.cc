@@ -3,23 +3,24 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <fstream>
 #include <functional>
 #include <iostream>
-#include <iterator>
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "libchat/event/event.h"
 #include "tools/testing/mesh/mesh_server.h"
 #include "tools/testing/mesh/mesh_user.h"
+#include "tools/testing/process.h"
 #include "tools/testing/user/test_user.h"
 
 namespace chat::tools {
@@ -28,6 +29,8 @@ namespace {
 using testing::ExpectMesh;
 using testing::MeshServer;
 using testing::MeshUser;
+using testing::Process;
+using testing::ProcessOptions;
 using testing::RunProcess;
 using testing::TempDir;
 using testing::TestUser;
@@ -37,7 +40,7 @@ constexpr absl::Duration kSlowest = absl::Seconds(1);
 constexpr int64_t kMostMemory = int64_t{64} << 20;
 
 std::string RandomBytes(int64_t size) {
-  std::mt19937_64 random(1);
+  static std::mt19937_64 random(1);
   std::string bytes(static_cast<size_t>(size), '\0');
   for (char& byte : bytes) byte = static_cast<char>(random());
   return bytes;
@@ -83,27 +86,12 @@ void Report(absl::string_view when, const RoundTrips& trips) {
                                   static_cast<int>(absl::ToInt64Microseconds(trips.p99)));
 }
 
-// As chat-send does it.
-void SendFile(TestUser& sender, UserRef to, const std::string& bytes) {
-  const auto size = static_cast<int64_t>(bytes.size());
-  for (size_t at = 0; at < bytes.size(); at += kFileChunkBytes) {
-    const absl::Status sent = sender.session().SendFileChunk(
-        to, 1, "big.bin", size, absl::string_view(bytes).substr(at, kFileChunkBytes));
-    ASSERT_TRUE(sent.ok()) << sent;
-  }
-}
-
-void ReceiveFile(TestUser& receiver, const UserRef& from, std::ofstream& file) {
-  for (int64_t left = kFileBytes; left > 0;) {
-    const auto chunk = receiver.Await<FileChunkReceived>();
-    ASSERT_EQ(chunk.from, User(from));
-    ASSERT_EQ(chunk.size, kFileBytes);
-    const int64_t size = std::min<int64_t>(left, static_cast<int64_t>(chunk.content.size()));
-    file.write(chunk.content.data(), size);
-    left -= size;
-  }
-  file.close();
-  ASSERT_TRUE(file.good());
+std::vector<std::string> Command(absl::string_view tool, const MeshServer& server,
+                                 absl::string_view user, std::vector<std::string> arguments) {
+  std::vector<std::string> argv = {testing::Runfile(absl::StrCat("tools/", tool, "/", tool)), "-s",
+                                   server.url(), "-u", std::string(user)};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return argv;
 }
 
 TEST(Files, FiftyMegabytesCrossWhileOthersChat) {
@@ -111,32 +99,33 @@ TEST(Files, FiftyMegabytesCrossWhileOthersChat) {
   one.Merge(two);
   ExpectMesh({&one, &two});
   MeshUser carol(one, "chaton", "carol"), dave(two, "chaton", "dave");
-  const RoundTrips before = Measure(carol, dave, "before", [](size_t n) { return n == 500; });
-  Report("before", before);
+  Report("before", Measure(carol, dave, "before", [](size_t n) { return n == 500; }));
 
   const TempDir directory;
-  const std::string bytes = RandomBytes(kFileBytes);
-  const std::string sent = directory.Write("sent", bytes);
-  const std::string received = directory.Write("received", "");
-  TestUser alice(one.url()), bob(two.url());
-  alice.LogIn("alice");
-  bob.LogIn("bob");
+  const TempDir inbox;
+  const std::string sent = directory.Write("big.bin", RandomBytes(kFileBytes));
+  ProcessOptions options;
+  options.outputs = {3};
+  Process listener(Command("chat-listen", two, "bob",
+                           {"--allow=alice@1", "--accept-files=" + inbox.path(), "--only=private",
+                            "--count=1", "--ready-fd=3"}),
+                   std::move(options));
+  listener.WaitForLines(3, 1);
   std::atomic<bool> done = false;
-  std::thread sending([&] { SendFile(alice, {"bob", 2}, bytes); });
-  std::thread receiving([&] {
-    std::ofstream file(received, std::ios::binary);
-    ReceiveFile(bob, {"alice", 1}, file);
+  const absl::Time start = absl::Now();
+  std::thread sending([&] {
+    Process sender(Command("chat-send", one, "alice", {"--to=bob@2", "--file=" + sent}));
+    EXPECT_EQ(sender.Wait(), 0) << sender.Stderr();
+    EXPECT_EQ(listener.Wait(), 0) << listener.Stderr();
     done = true;
   });
-  const absl::Time start = absl::Now();
   const RoundTrips during = Measure(carol, dave, "during", [&](size_t) { return done.load(); });
   const absl::Duration took = absl::Now() - start;
   sending.join();
-  receiving.join();
   Report("during", during);
   std::cout << "the file took " << took << std::endl;
 
-  EXPECT_EQ(HashOf(received), HashOf(sent));
+  EXPECT_EQ(HashOf(inbox.path() + "/big.bin"), HashOf(sent));
   EXPECT_GT(during.count, 10u);
   EXPECT_LT(during.p99, kSlowest);
   // Far from all of the file is ever in a server.
@@ -145,6 +134,42 @@ TEST(Files, FiftyMegabytesCrossWhileOthersChat) {
   EXPECT_LT(two.MemoryPeak(), kMostMemory);
 #endif
   ExpectMesh({&one, &two});
+}
+
+// One piece of the one, one of the other: they have only their numbers to be told apart by.
+TEST(Files, TwoAtOnceAreKeptApart) {
+  MeshServer one(1), two(2);
+  one.Merge(two);
+  ExpectMesh({&one, &two});
+  TestUser alice(one.url()), bob(two.url());
+  alice.LogIn("alice");
+  bob.LogIn("bob");
+  const std::string files[] = {RandomBytes(1'000'000), RandomBytes(1'000'001)};
+  std::thread sending([&] {
+    for (size_t at = 0; at < files[1].size(); at += kFileChunkBytes) {
+      for (int32_t i : {0, 1}) {
+        const absl::string_view file = files[i];
+        const absl::Status sent = alice.session().SendFileChunk({"bob", 2}, i, "same name",
+                                                                static_cast<int64_t>(file.size()),
+                                                                file.substr(at, kFileChunkBytes));
+        EXPECT_TRUE(sent.ok()) << sent;
+      }
+    }
+  });
+  std::string received[2];
+  while (received[0].size() < files[0].size() || received[1].size() < files[1].size()) {
+    const auto piece = bob.Await<FileChunkReceived>();
+    if (piece.from != User("alice", 1)) break;
+    const auto i = static_cast<size_t>(piece.transfer);
+    ASSERT_LT(i, 2u);
+    EXPECT_EQ(piece.size, static_cast<int64_t>(files[i].size()));
+    received[i] += piece.content;
+  }
+  sending.join();
+  for (size_t i : {0, 1}) {
+    received[i].resize(files[i].size());
+    EXPECT_TRUE(received[i] == files[i]) << i;
+  }
 }
 
 }  // namespace

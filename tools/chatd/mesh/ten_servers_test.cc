@@ -98,6 +98,20 @@ TEST_F(TenServers, PrivateMessagesCrossBetweenAnyTwo) {
   ExpectNothingTwice(Users());
 }
 
+// By word of the server where the addressee is not.
+TEST_F(TenServers, WhatCannotArriveComesBackToItsSender) {
+  for (int i = 0; i < kServers; ++i) {
+    MeshUser alice(server(i), "cfp", "alice");
+    const int32_t next = server((i + 1) % kServers).id();
+    for (const char* name : {"nobody", "mychathack"}) {
+      ASSERT_TRUE(alice.session().SendPrivate(0, {name, next}, *Text::From("psst")).ok());
+      EXPECT_TRUE(alice.AwaitUndeliverable(/*no_server=*/false)) << name;
+    }
+    ASSERT_TRUE(alice.session().SendPrivate(0, {"nobody", 11}, *Text::From("psst")).ok());
+    EXPECT_TRUE(alice.AwaitUndeliverable(/*no_server=*/true));
+  }
+}
+
 TEST_F(TenServers, AnEleventhIsRefused) {
   std::vector<std::string> before;
   for (MeshServer* server : All()) before.push_back(server->Servers().dump());

@@ -29,19 +29,19 @@ using testing::MeshServer;
 using testing::MeshUser;
 
 constexpr size_t kMostServers = 6;
-constexpr int kSteps = 20;
+constexpr int kSteps = 14;
 constexpr int kMostDeaths = 4;
 
 class Schedules : public ::testing::TestWithParam<uint32_t> {
  protected:
   Schedules() : random_(GetParam()) {
-    const size_t count = 3 + Pick(kMostServers - 2);
+    const size_t count = 4 + Pick(kMostServers - 3);
     for (size_t i = 0; i < count; ++i) {
       MeshServer::Options options{.dialects = {"chaton"}};
       servers_.push_back(
           std::make_unique<MeshServer>(static_cast<int32_t>(i + 1), std::move(options)));
       // Most schedules have one group with all of them, or nearly.
-      groups_.push_back(Pick(4) == 0 ? 1 : 0);
+      groups_.push_back(Pick(5) == 0 ? 1 : 0);
     }
   }
   ~Schedules() override {
@@ -80,7 +80,7 @@ class Schedules : public ::testing::TestWithParam<uint32_t> {
   void Step() {
     MeshServer& one = server(Pick(servers_.size()));
     if (!one.running()) return Restart(one);
-    if (Pick(4) == 0 && deaths_ < kMostDeaths) return Kill(one);
+    if (Pick(3) == 0 && deaths_ < kMostDeaths) return Kill(one);
     const size_t other = Pick(servers_.size());
     const size_t group = groups_[static_cast<size_t>(one.id() - 1)];
     if (&server(other) != &one && groups_[other] == group) Merge(one, server(other));

@@ -3,8 +3,9 @@
 #ifndef LIBCHAT_CHATOS_ASCII_H_
 #define LIBCHAT_CHATOS_ASCII_H_
 
-#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 #include "absl/strings/string_view.h"
 
@@ -12,18 +13,25 @@ namespace chat::chatos {
 
 // Pure functions.
 
-inline bool IsAscii(absl::string_view bytes) {
-  return std::none_of(bytes.begin(), bytes.end(),
-                      [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+// How many bytes at the front are ASCII.
+inline size_t AsciiPrefix(absl::string_view bytes) {
+  size_t size = 0;
+  for (uint64_t word = 0; bytes.size() - size >= sizeof(word); size += sizeof(word)) {
+    std::memcpy(&word, bytes.data() + size, sizeof(word));
+    if ((word & 0x8080808080808080) != 0) break;
+  }
+  while (size < bytes.size() && static_cast<unsigned char>(bytes[size]) < 0x80) ++size;
+  return size;
 }
+
+inline bool IsAscii(absl::string_view bytes) { return AsciiPrefix(bytes) == bytes.size(); }
 
 // Writes what ToAscii(text) is to a wire::Writer or a wire::StringWriter, without memory of its
 // own: the hub's lock may be held. `text` is UTF-8; what is written is never longer.
 template <class W>
 void WriteAscii(absl::string_view text, W& out) {
   while (!text.empty()) {
-    size_t plain = 0;
-    while (plain < text.size() && static_cast<unsigned char>(text[plain]) < 0x80) ++plain;
+    const size_t plain = AsciiPrefix(text);
     out.Bytes(text.substr(0, plain));
     text.remove_prefix(plain);
     if (text.empty()) return;

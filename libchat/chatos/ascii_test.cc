@@ -21,6 +21,19 @@ TEST(AsciiTest, IsWhatHasNoEighthBit) {
   EXPECT_FALSE(IsAscii("\xff tail"));
 }
 
+// It looks at several bytes at a time: one that is not ASCII may be any of them.
+TEST(AsciiTest, ThePrefixEndsAtTheFirstOther) {
+  for (size_t size = 0; size <= 40; ++size) {
+    std::string text(size, 'x');
+    EXPECT_EQ(AsciiPrefix(text), size);
+    for (size_t other = 0; other < size; ++other) {
+      text[other] = '\x80';
+      EXPECT_EQ(AsciiPrefix(text), other);
+      text[other] = '\x7f';
+    }
+  }
+}
+
 TEST(AsciiTest, IsWrittenAsToAsciiHasIt) {
   for (const char* text : kTexts) {
     char buffer[64];

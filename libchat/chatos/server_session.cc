@@ -284,6 +284,11 @@ void ServerSession::Tell(const Answer& event) {
   if (own) AnswerAsk(event.verdict == Verdict::kAccepted);
 }
 
+void ServerSession::Tell(const Undelivered& event) {
+  SendError(ErrorCode::kNoSuchUser,
+            absl::StrCat("nickname is of nobody on server ", event.to.server));
+}
+
 void ServerSession::OnTooFast() {
   SendError(ErrorCode::kTooFast, "too fast: over messages_per_second");
 }

@@ -58,6 +58,7 @@ class ServerSession final : public chat::ServerSession {
   void Tell(const PrivateMessage& event);
   void Tell(const Request& event);
   void Tell(const Answer& event);
+  void Tell(const Undelivered& event);
   // What the protocol has no words for, or nothing that its user asked for.
   template <class E>
   void Tell(const E&) {}

@@ -518,12 +518,13 @@ TEST(EventTest, IsSaidAsTheDocumentSays) {
       {PrivateMessage{hero, alice, Owned("\u5C71\na"), 13},
        {R"(CHAT id=13 nickname="h?ros" message="?\na")"}},
       {Request{RequestKind::kTalk, hero, alice, Owned("why")}, {R"(PRIVATE_ASK nickname="h?ros")"}},
+      {Undelivered{User("", 7), alice},
+       {R"(ERROR code=3 message="nickname is of nobody on server 7")"}},
       // What chatos has no packet for.
       {Request{RequestKind::kRelay, bob, alice, {}}, {}},
       {Request{RequestKind::kDirect, bob, alice, {}}, {}},
       {chat::Answer{RequestKind::kTalk, alice, bob, Verdict::kAccepted, 1}, {}},
       {TalkClosed{3, bob}, {}},
-      {Undelivered{bob, bob}, {}},
   };
   for (const auto& c : kCases) {
     const auto client = Client::LoggedIn();

@@ -273,6 +273,26 @@ TEST_F(MeetingTest, TalksAreBounded) {
   EXPECT_EQ(Count(Counter::kRefusedTalksPerUser), 2u);
 }
 
+TEST_F(MeetingTest, TalksInAllAreBounded) {
+  Limits limits;
+  limits.talks_per_user = kUnlimited;
+  hub_.SetLimits(limits);
+  std::vector<SessionId> users;
+  while (hub_.talk_count() < static_cast<size_t>(kMaxTalks)) {
+    users.push_back(In(absl::StrCat("user", users.size()), kConsent));
+    for (size_t i = 0; i + 1 < users.size(); ++i) {
+      if (hub_.talk_count() == static_cast<size_t>(kMaxTalks)) break;
+      Agree(users[i], users.back());
+    }
+  }
+  AskTalk(conny_, "chris");
+  EXPECT_EQ(AnswerTalk(chris_, "conny", true), Delivery::kNotPossible);
+  EXPECT_THAT(News(), ElementsAre("chris: Request talk conny -> chris",
+                                  "conny: Answer talk conny -> chris: failed"));
+  EXPECT_EQ(Count(Counter::kRefusedTalks), 1u);
+  EXPECT_EQ(Count(Counter::kTalksOpened), static_cast<uint64_t>(kMaxTalks));
+}
+
 // ---- Messages that wait for consent ----
 
 TEST_F(MeetingTest, MessageOfOneWhoCannotAskWaitsForConsent) {

@@ -220,6 +220,7 @@ TEST_F(NetAccountsTest, TakesANameOverIfAsked) {
   EXPECT_TRUE(newer.Expect("accepted\nalice: me\n"));
   StreamEnd end;
   EXPECT_EQ(older.ReceiveAll(&end), "bye: replaced\n");
+  EXPECT_EQ(server_->count(Counter::kCutReplaced), 1u);
 }
 
 TEST_F(NetAccountsTest, HashesNothingForOneWhoIsIn) {

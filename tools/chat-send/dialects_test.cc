@@ -713,13 +713,15 @@ TEST_P(ServerFilesTest, AReceiverThatStandsStillStopsTheSender) {
   const std::string content = RandomBytes(kLargeFile);
   const std::string path = directory_.Write("large", content);
   const auto bob = TakeFiles({"--allow=alice", "-c1"});
-  const int64_t memory = ServerMemory();
+  [[maybe_unused]] const int64_t memory = ServerMemory();
   bob->Stop();
   Process alice(Tool("chat-send", "alice", {"-v", "-t", "bobby", "--file", path}));
   ASSERT_NO_FATAL_FAILURE(AwaitStandstill());
   EXPECT_THAT(alice.Stderr(), Not(HasSubstr("confirmed")));
   EXPECT_LT(Counter("file_bytes"), static_cast<int64_t>(kLargeFile / 2));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   EXPECT_LT(ServerMemory() - memory, 16 * 1024);
+#endif  // no sanitizer: with one, memory that is freed stays the process's
   bob->Signal(SIGCONT);
   EXPECT_EQ(alice.Wait(), 0) << alice.Stderr();
   EXPECT_THAT(alice.Stderr(), HasSubstr("sent 1, confirmed 1"));

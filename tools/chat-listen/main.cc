@@ -64,7 +64,8 @@ void Declare(Settings& settings, Flags* flags) {
                     "End after this time, counted from the start; exit code 124 if --count was not "
                     "reached",
                     &flags->listen.timeout);
-  settings.Text("--from", "USER", "Only messages from USER", &flags->listen.print.from);
+  settings.Text("--from", "USER", "Only messages from USER, or USER@7 of the merged server 7",
+                &flags->listen.print.from);
   settings.Value("--only", "KIND", "Only \"public\" or only \"private\" messages",
                  [flags](absl::string_view value) {
                    if (value != "public" && value != "private") {

@@ -80,8 +80,6 @@ std::string TestUser::ReadTunnel(size_t size) {
   return bytes;
 }
 
-void TestUser::CloseWriting() { EXPECT_EQ(shutdown(fd_, SHUT_WR), 0); }
-
 void TestUser::Send(absl::string_view bytes) { SendAll(fd_, bytes); }
 
 bool TestUser::NextEvent(ClientEvent& event) {

@@ -4,7 +4,6 @@
 #define TOOLS_TESTING_USER_TEST_USER_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
@@ -56,8 +55,6 @@ class TestUser : private ClientHost {
   // After RelayOpen: bytes of the tunnel.
   void WriteTunnel(absl::string_view bytes) { Send(bytes); }
   std::string ReadTunnel(size_t size);
-  // Our direction of the connection ends.
-  void CloseWriting();
 
  private:
   void Send(absl::string_view bytes) override;

@@ -9,7 +9,6 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "libchat/client/toy_dialect.h"
-#include "tools/common/paths.h"
 
 namespace chat::tools {
 namespace {

@@ -139,7 +139,7 @@ void Accounts::EndAttempt(const std::string& address, CheckResult result) {
   logins_.End(address, failed, login_bounds_, options_.now());
 }
 
-// SAFETY: the same work for names that are not there.
+// The same work for names that are not there: how long it takes tells nobody which are.
 CheckResult Accounts::Check(const std::string& name, const Password& password) {
   const absl::StatusOr<std::optional<std::string>> hash = FindHash(name);
   if (!hash.ok()) {

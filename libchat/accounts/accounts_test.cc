@@ -140,7 +140,7 @@ TEST_F(AccountsTest, AnswersOnAThreadOfThePool) {
   EXPECT_NE(answered, std::this_thread::get_id());
 }
 
-// SAFETY: the same work for unknown names.
+// So the time that an answer takes does not tell which names there are.
 TEST_F(AccountsTest, WorksAsHardForNamesThatAreNotThere) {
   Open();
   ASSERT_EQ(Register("alice", "swordfish"), RegisterResult::kRegistered);

@@ -331,7 +331,7 @@ TEST(BodyTest, NewlinesBeyondTheRoomBecomeSpaces) {
   EXPECT_EQ(RoundTrip(std::string(1000, '\n')), Hex("0a*43 20*957"));
 }
 
-// SAFETY of the other dialects' users: one text is one message, whatever it is.
+// One text is one message, whatever it is: none is read as another packet.
 TEST(BodyTest, AnyTextIsOneMessage) {
   const std::vector<std::string> parts = {
       "a",     "hello", " ",        "\n",   "\r\n",   "\r",           "\t",     "\x01",

@@ -25,7 +25,7 @@ struct InboxOptions {
 // Thread safety: none.
 class Inbox {
  public:
-  // Files under way at a time: of one user (limits.files of SAFETY: transfers a sender), in all.
+  // Files under way at a time: of one user, and in all.
   static constexpr size_t kOfOne = client::kMaxTransfersPerSender;
   static constexpr size_t kInAll = 64;
 

@@ -5,10 +5,8 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "libchat/net/test_client.h"
 #include "libchat/net/test_packets.h"

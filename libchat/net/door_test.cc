@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "asio/ip/address.hpp"
 #include "gtest/gtest.h"
 #include "libchat/hub/counters.h"

@@ -2,7 +2,6 @@
 
 #include "tools/chat-bench/fanout.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <cstdint>

@@ -6,11 +6,9 @@
 #include <cstddef>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "asio/awaitable.hpp"
 #include "asio/io_context.hpp"

@@ -2,11 +2,9 @@
 
 #include <sys/stat.h>
 
-#include <fstream>
 #include <string>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tools/testing/process.h"
 

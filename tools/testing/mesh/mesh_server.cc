@@ -9,7 +9,6 @@
 
 #include <fstream>
 #include <random>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"

@@ -431,6 +431,7 @@ TEST_F(HubMeshTest, EachServerIsToldWhatIsSaidHereAndNothingElse) {
   hub_.Say(T("the server's own"));
   EXPECT_THAT(News(), IsEmpty());
   EXPECT_EQ(Room(), "1 freda: hi\n2 bob: hello\n3 server: the server's own\n");
+  EXPECT_EQ(Count(Counter::kMessagesForwarded), 3);  // two there, one here
 }
 
 TEST_F(HubMeshTest, WhoClaimsToBeOfAnotherServerIsNotHeard) {
@@ -462,6 +463,7 @@ TEST_F(HubMeshTest, PrivateMessagesCross) {
   EXPECT_THAT(News(), ElementsAre("l7: PrivateMessage freda -> bob@7: \"hi\""));
   EXPECT_TRUE(Forward(link, PrivateMessage{{"bob", 7}, {"frank"}, O("hello")}));
   EXPECT_THAT(News(), ElementsAre("frank: PrivateMessage bob@7 -> frank: \"hello\""));
+  EXPECT_EQ(Count(Counter::kMessagesForwarded), 2);
 }
 
 TEST_F(HubMeshTest, WhatCannotCrossIsRefused) {

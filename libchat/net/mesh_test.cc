@@ -157,8 +157,8 @@ TEST(MeshTest, TwoServersMergeAndTheirUsersMeet) {
   EXPECT_EQ(b->hub().Servers()[0].at, a.At());
   EXPECT_TRUE(a->hub().Servers()[0].opened_here);
   EXPECT_FALSE(b->hub().Servers()[0].opened_here);
-  EXPECT_TRUE(a.log().Has("merged with server 2"));
-  EXPECT_TRUE(b.log().Has("merged with server 1"));
+  EXPECT_TRUE(Await([&] { return a.log().Has("merged with server 2"); }, "its log"));
+  EXPECT_TRUE(Await([&] { return b.log().Has("merged with server 1"); }, "its log"));
 
   TestClient alice = a.User("alice");
   TestClient bob = b.User("bob");

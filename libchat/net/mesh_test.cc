@@ -372,7 +372,7 @@ TEST(MeshTest, UsersOfADeadServerAreGoneAtOnce) {
   ASSERT_TRUE(a.AwaitMerged({}));
   alice.Send(cfp::MsgPrv(2, "bob", "hi"));
   alice.Expect(cfp::Error("alice", 0));
-  EXPECT_TRUE(a.log().Has("separated from server 2"));
+  EXPECT_TRUE(Await([&] { return a.log().Has("separated from server 2"); }, "its log"));
 }
 
 TEST(MeshTest, WhoOpenedABrokenLinkOpensItAgain) {

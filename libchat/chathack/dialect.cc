@@ -62,6 +62,7 @@ class Chathack final : public Dialect {
             .public_room = true,
             .public_confirmation = Confirmation::kEcho,
             .private_confirmation = Confirmation::kNone,
+            .tells_absent = false,
             .private_way = PrivateWay::kDirect,
             .file_way = FileWay::kDirect,
             .passwords = Passwords::kOptional};

@@ -59,6 +59,7 @@ class Chaton final : public Dialect {
             .public_room = true,
             .public_confirmation = Confirmation::kEcho,
             .private_confirmation = Confirmation::kNone,
+            .tells_absent = false,
             .relays = true,
             .ascii_only = false};
   }

@@ -131,6 +131,7 @@ absl::Status ClientSession::Answer(RequestKind kind, UserRef, bool) { return NoR
 absl::Status ClientSession::AcceptDirect(UserRef, const DirectAddress&) {
   return NoRequests(RequestKind::kDirect);
 }
+absl::Status ClientSession::RefuseFile(UserRef) { return None("refusals of files"); }
 absl::Status ClientSession::CloseTalk(UserRef) { return NoRequests(RequestKind::kTalk); }
 absl::Status ClientSession::CloseRelay(const RelayGranted&) {
   return NoRequests(RequestKind::kRelay);

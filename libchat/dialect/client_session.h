@@ -179,7 +179,10 @@ struct ClientTraits {
   Confirmation public_confirmation = Confirmation::kNone;
   Confirmation private_confirmation = Confirmation::kNone;
   bool tells_private = true;  // Received::is_private is known; else it is false
-  bool relays = false;        // private connections through the server
+  // The sender is told when a private message or a request finds nobody of that name. If false, a
+  // receiver who is not there looks like one who is (chaton) or like one who refuses (chathack).
+  bool tells_absent = true;
+  bool relays = false;  // private connections through the server
   bool ascii_only = false;
   PrivateWay private_way = PrivateWay::kServer;
   FileWay file_way = FileWay::kNone;
@@ -225,8 +228,18 @@ class ClientSession {
   virtual absl::Status Answer(RequestKind kind, UserRef asker, bool accept);
   virtual absl::Status AcceptDirect(UserRef asker, const DirectAddress& at);
 
+  // Refuses a file of which `from` has sent a piece: the sender learns it as Undeliverable.
+  virtual absl::Status RefuseFile(UserRef from);
+
   virtual absl::Status CloseTalk(UserRef peer);
   virtual absl::Status CloseRelay(const RelayGranted& relay);
+  // True if CloseRelay has to be called right before this user ends its own direction of a relay:
+  // the other party's program does not survive the end of the relay otherwise.
+  virtual bool announces_relay_end() const { return false; }
+
+  // Last call before this user ends its stream: says goodbye, if the document wants that of a
+  // client which leaves. Nothing can be sent afterwards.
+  virtual void Leave() {}
 
   // As ServerSession::OnBytes. kRelay: RelayOpen was reported. kClose: the server broke the
   // protocol; the session is over.

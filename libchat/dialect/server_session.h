@@ -58,6 +58,10 @@ class ServerSession {
   // meanwhile, kPause waits on.
   virtual Next OnEvent(const Event& event) = 0;
 
+  // After an accepted ticket: true if the end of one half of the relay waits, for a short while,
+  // until its user has announced it (SessionHost::CloseRelay).
+  virtual bool relay_end_waits_for_notice() const { return false; }
+
   // For seconds now, no more has been read from this client than its rate allows
   // (limits.messages_per_second). A dialect with an error for that says it.
   virtual void OnTooFast() {}

@@ -88,6 +88,11 @@ class SessionHost {
   // that is slow to read slows this client: Throttled() is true until it has read.
   virtual Delivery SendFileChunk(const FileChunk& chunk) = 0;
 
+  // This client does not take a file that `sender` has sent it a piece of: the sender gets
+  // Undelivered. kNotPossible if no piece of a file of that sender has come, or a refusal has
+  // followed it already.
+  virtual Delivery RefuseFile(UserRef sender) = 0;
+
   // This client has acknowledged the message of that number.
   virtual void Acknowledge(int64_t number) = 0;
 

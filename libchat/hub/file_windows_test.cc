@@ -1,5 +1,7 @@
 #include "libchat/hub/file_windows.h"
 
+#include <string>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -67,6 +69,36 @@ TEST(FileWindowsTest, OneThatHasGivenUpDoesNotWaitForThatReceiverUntilItHasRead)
   EXPECT_TRUE(windows.HasGivenUp(kBob, kLink));
   EXPECT_THAT(windows.Release(kBob, 400, 500), ElementsAre(kAlice));
   EXPECT_FALSE(windows.HasGivenUp(kBob, kLink));
+}
+
+TEST(FileWindowsTest, ARefusalNeedsAPieceThatHasCome) {
+  FileWindows windows;
+  EXPECT_FALSE(windows.TakeSender(kBob, "alice"));
+  windows.Remember(kBob, "alice");
+  EXPECT_FALSE(windows.TakeSender(kBob, "carol"));
+  EXPECT_FALSE(windows.TakeSender(kCarol, "alice"));
+  EXPECT_TRUE(windows.TakeSender(kBob, "alice"));
+  EXPECT_FALSE(windows.TakeSender(kBob, "alice")) << "one refusal for what has come";
+  windows.Remember(kBob, "alice");
+  EXPECT_TRUE(windows.TakeSender(kBob, "alice"));
+}
+
+TEST(FileWindowsTest, ALimitedNumberOfSendersIsRemembered) {
+  FileWindows windows;
+  for (size_t i = 0; i <= FileWindows::kSendersRemembered; ++i) {
+    windows.Remember(kBob, std::to_string(i));
+    windows.Remember(kBob, "1");  // whoever goes on sending is not forgotten
+  }
+  EXPECT_FALSE(windows.TakeSender(kBob, "0"));
+  EXPECT_TRUE(windows.TakeSender(kBob, "1"));
+  EXPECT_TRUE(windows.TakeSender(kBob, std::to_string(FileWindows::kSendersRemembered)));
+}
+
+TEST(FileWindowsTest, WhoHasSentAReceiverThatHasGoneIsForgotten) {
+  FileWindows windows;
+  windows.Remember(kBob, "alice");
+  windows.Forget(kBob);
+  EXPECT_FALSE(windows.TakeSender(kBob, "alice"));
 }
 
 }  // namespace

@@ -160,6 +160,7 @@ class Hub {
 
   // `*wait` turns true if the session shall wait for FileRoom before it reads on.
   Delivery SendFileChunk(SessionId session, const FileChunk& chunk, bool* wait);
+  Delivery RefuseFile(SessionId session, UserRef sender);
   // So many bytes of file chunks, which had come as mail, are out.
   void FileBytesOut(SessionId session, int64_t bytes);
 

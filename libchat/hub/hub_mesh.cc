@@ -260,6 +260,7 @@ Delivery Hub::PostChunk(Section& section, SessionId sender, SessionId to, FileCh
     return Delivery::kNotPossible;
   }
   const auto size = static_cast<int64_t>(chunk.content.size());
+  if (member != nullptr) files_.Remember(to, Display(chunk.from));
   Post(section, to, std::move(chunk));
   counters_.Add(Counter::kFileBytes, static_cast<uint64_t>(size));
   files_.Add(to, size);
@@ -267,6 +268,22 @@ Delivery Hub::PostChunk(Section& section, SessionId sender, SessionId to, FileCh
     files_.Wait(to, sender);
     *wait = true;
   }
+  return Delivery::kSent;
+}
+
+Delivery Hub::RefuseFile(SessionId session, UserRef sender) {
+  Section section(*this);
+  const Member* receiver = FindMember(session);
+  if (receiver == nullptr || !files_.TakeSender(session, Display(sender))) {
+    return Delivery::kNotPossible;
+  }
+  counters_.Add(Counter::kRefusedFiles);
+  const Undelivered refused{User(receiver->name), User(sender)};
+  if (IsElsewhere(sender)) return PostToServer(section, sender.server, refused);
+  const SessionId to = FindUser(sender);
+  if (!to) return Delivery::kNoSuchUser;
+  if (MailboxFull(to)) return Delivery::kNotPossible;
+  Post(section, to, refused);
   return Delivery::kSent;
 }
 

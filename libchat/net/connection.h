@@ -91,6 +91,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   Delivery SendInTalk(TalkNumber talk, UserRef to, Text body) override;
   Delivery CloseTalk(TalkNumber talk, UserRef other) override;
   Delivery SendFileChunk(const FileChunk& chunk) override;
+  Delivery RefuseFile(UserRef sender) override;
   void Acknowledge(int64_t number) override;
   Delivery Ask(RequestKind kind, UserRef to, Text reason) override;
   Delivery AnswerRequest(RequestKind kind, UserRef asker, bool accept) override;

@@ -134,6 +134,12 @@ Delivery Connection::SendFileChunk(const FileChunk& chunk) {
   return delivery;
 }
 
+Delivery Connection::RefuseFile(UserRef sender) {
+  Charge();
+  FlushPublishes();
+  return shard_.hub().RefuseFile(id_, sender);
+}
+
 // What its client sends stays in the kernel meanwhile, and stops it. A link is everybody's: it does
 // not wait long for one, and having done so in vain it waits for nobody for as long, or many would
 // take turns to stop it.

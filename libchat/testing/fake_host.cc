@@ -89,6 +89,11 @@ Delivery FakeHost::SendFileChunk(const FileChunk& chunk) {
   return file_delivery;
 }
 
+Delivery FakeHost::RefuseFile(UserRef sender) {
+  calls.push_back(absl::StrCat("RefuseFile ", Display(sender)));
+  return file_refusal;
+}
+
 void FakeHost::AskToMerge(const MergeOffer& offer) {
   calls.push_back(absl::StrCat("AskToMerge ", Shown(offer)));
 }

@@ -17,6 +17,7 @@ namespace chat::testing {
 
 // Records each call as a line: "Login alice", "Publish \"hi\"", "SendPrivate bob \"psst\"",
 // "SendInTalk 42 bob \"psst\"", "CloseTalk 42 bob", "Acknowledge 7", "Ask relay bob",
+// "RefuseFile alice",
 // "SendFileChunk bob transfer 3 \"a.txt\" 1024 bytes of 7", "AskToMerge 5 (6 at 127.0.0.1:7773)",
 // "OnMergeAnswer accepted by 5 (none)", "OnMergeAnswer refused 1", "Forward " and the event,
 // "AnswerRequest relay alice yes", "AcceptDirect alice 127.0.0.1:7000 id 5", "PresentTicket 42",
@@ -31,6 +32,7 @@ class FakeHost final : public SessionHost {
   Delivery answer_delivery = Delivery::kSent;
   Delivery close_delivery = Delivery::kSent;
   Delivery file_delivery = Delivery::kSent;
+  Delivery file_refusal = Delivery::kSent;
   int32_t server_id = 1000;
   bool merge_answer_taken = true;
   bool forwarded = true;
@@ -58,6 +60,7 @@ class FakeHost final : public SessionHost {
   Delivery SendInTalk(TalkNumber talk, UserRef to, Text body) override;
   Delivery CloseTalk(TalkNumber talk, UserRef other) override;
   Delivery SendFileChunk(const FileChunk& chunk) override;
+  Delivery RefuseFile(UserRef sender) override;
   void Acknowledge(int64_t number) override;
   int32_t ServerId() const override { return server_id; }
   void AskToMerge(const MergeOffer& offer) override;

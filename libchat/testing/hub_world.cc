@@ -181,6 +181,7 @@ class HubWorld::Connection final : public SessionHost {
   Delivery SendFileChunk(const FileChunk& chunk) override {
     return hub_.SendFileChunk(id_, chunk, &awaits_file_room_);
   }
+  Delivery RefuseFile(UserRef sender) override { return hub_.RefuseFile(id_, sender); }
   void Acknowledge(int64_t) override {}
   Delivery AcceptDirect(UserRef asker, const DirectAddress& at) override {
     return hub_.AcceptDirect(id_, asker, at);

@@ -11,6 +11,16 @@ absl::StatusOr<User> ParseUserName(absl::string_view text) {
   return absl::InvalidArgumentError(absl::StrCat("\"", text, "\": nobody can have that name"));
 }
 
+absl::StatusOr<std::vector<User>> ParseUserNames(absl::string_view text) {
+  std::vector<User> users;
+  for (const absl::string_view name : absl::StrSplit(text, ',')) {
+    absl::StatusOr<User> user = ParseUserName(name);
+    if (!user.ok()) return user.status();
+    users.push_back(*std::move(user));
+  }
+  return users;
+}
+
 absl::Status Allowed::Add(absl::string_view text) {
   for (const absl::string_view name : absl::StrSplit(text, ',')) {
     if (name == "*") {

@@ -5,6 +5,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -15,6 +16,9 @@ namespace chat::tools {
 
 // "name" or "name@7". InvalidArgument if nobody can have that name.
 absl::StatusOr<User> ParseUserName(absl::string_view text);
+
+// "USER[,USER...]". InvalidArgument names the first that nobody can have, an empty one included.
+absl::StatusOr<std::vector<User>> ParseUserNames(absl::string_view text);
 
 // USER[,USER] or '*'. Nobody by default.
 class Allowed {

@@ -1,5 +1,7 @@
 #include "tools/common/allowed.h"
 
+#include <vector>
+
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
 
@@ -33,6 +35,14 @@ TEST(Allowed, RefusesWhatNobodyIsCalled) {
   for (const char* text : {"", "ann,", ",ann", "two words", "a@b"}) {
     Allowed allowed;
     EXPECT_EQ(allowed.Add(text).code(), absl::StatusCode::kInvalidArgument) << text;
+  }
+}
+
+TEST(ParseUserNames, TakesAListWithoutEmptyNames) {
+  EXPECT_EQ(*ParseUserNames("ann"), std::vector<User>{User("ann")});
+  EXPECT_EQ(*ParseUserNames("ann,bob@7"), (std::vector<User>{User("ann"), User("bob", 7)}));
+  for (const char* text : {"", ",", "ann,", ",ann", "ann,,bob", "two words"}) {
+    EXPECT_EQ(ParseUserNames(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
 }
 

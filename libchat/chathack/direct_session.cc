@@ -107,10 +107,9 @@ Step DirectSession::OnBytes(absl::string_view in) {
     const absl::string_view packet = in;
     if (MayBegin(static_cast<Opcode>(in[0]))) decoded = reader_.Next(in, kLimits);
     if (decoded.status == DecodeStatus::kNeedMore) break;
-    if (decoded.status == DecodeStatus::kFieldTooLong &&
-        KindOf(decoded.too_long.code, decoded.too_long.field) == FieldKind::kContent) {
-      OnContentTooLong(packet);
-    }
+    const bool too_long = decoded.status == DecodeStatus::kFieldTooLong ||
+                          decoded.status == DecodeStatus::kFrameTooLong;
+    if (too_long) OnTooLong(packet);
     const bool allowed =
         decoded.status == DecodeStatus::kDone &&
         std::visit([this](const auto& packet) { return On(packet); }, decoded.packet);
@@ -156,7 +155,7 @@ void DirectSession::Release(bool last) {
   host_.OnDirectEvent(std::move(piece));
 }
 
-void DirectSession::OnContentTooLong(absl::string_view packet) {
+void DirectSession::OnTooLong(absl::string_view packet) {
   if (!held_) return;
   std::string same_file;
   wire::StringWriter out(&same_file);

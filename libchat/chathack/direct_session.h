@@ -41,8 +41,8 @@ class DirectSession final : public chat::DirectSession {
     return false;
   }
 
-  // The content of the packet that `packet` begins with is too long, which breaks the protocol.
-  void OnContentTooLong(absl::string_view packet);
+  // A packet that begins so is too long, which breaks the protocol.
+  void OnTooLong(absl::string_view packet);
   // Reports the piece that is held back, if there is one.
   void Release(bool last);
   // False if no packet that begins so is allowed now.

@@ -156,6 +156,7 @@ class DirectConnection::Link final : public DirectHost,
   ReadBuffer in_;
   Next next_ = Next::kMore;
   bool opened_ = false;
+  bool ended_ = false;    // the peer has ended: a read behind that might wait for ever
   bool in_file_ = false;  // its last piece has not come yet
   std::vector<DirectEvent> events_;
 
@@ -229,11 +230,13 @@ asio::awaitable<absl::Status> DirectConnection::Link::Open() {
 asio::awaitable<absl::Status> DirectConnection::Link::ReadSome() {
   if (next_ == Next::kClose) co_return absl::DataLossError("the peer broke the protocol");
   if (in_.full()) co_return absl::DataLossError("the peer sent a packet that does not end");
+  if (ended_) co_return Broken(asio::error::eof);
   asio::error_code error;
   const size_t n = co_await socket_.async_read_some(
       in_.Prepare(), asio::redirect_error(asio::use_awaitable, error));
-  if (error == asio::error::eof && in_.unconsumed().empty()) session_->OnEnd();
-  if (error && !events_.empty()) co_return absl::OkStatus();  // they come first, then the end again
+  ended_ = error == asio::error::eof;
+  if (ended_ && in_.unconsumed().empty()) session_->OnEnd();
+  if (ended_ && !events_.empty()) co_return absl::OkStatus();  // they come first
   if (error) co_return Broken(error);
   in_.Commit(n);
   const Step step = session_->OnBytes(in_.unconsumed());

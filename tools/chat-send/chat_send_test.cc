@@ -165,7 +165,7 @@ TEST(ChatSend, JsonKindsSayWhoIsMeant) {
                                  "{\"body\":\"to all\"}\n"
                                  "{\"kind\":\"notice\",\"body\":\"nobody said this\"}\n"
                                  "{\"kind\":\"private\",\"to\":\"bob\",\"body\":\"to bob\"}\n"
-                                 "{\"kind\":\"public\",\"to\":\"bob\",\"body_b64\":\"Ynll\"}\n");
+                                 "{\"kind\":\"public\",\"body_b64\":\"Ynll\"}\n");
   EXPECT_EQ(sent.exit_code, 0) << sent.err;
   EXPECT_EQ(bob.All(), "public to all\nprivate to bob\npublic bye\n");
   EXPECT_EQ(eve.All(), "public to all\npublic bye\n");
@@ -190,10 +190,13 @@ TEST(ChatSend, BadInputIsNamedAndWhatWasBeforeItArrives) {
       {{}, {"a\nb\n\xff\nc\n", "line 3: not valid UTF-8"}},
       {{}, {std::string("a\nb\nx\0y\nc\n", 11), "line 3: contains a NUL"}},
       {{"--overlong=error"}, {"a\nb\n" + std::string(1025, 'x') + "\nc\n", "line 3: 1025 bytes"}},
-      {{"-J"}, {"{\"body\":\"a\"}\n{\"body\":\"b\"}\n\n", "line 3: not a JSON object"}},
+      {{"-J"}, {"{\"body\":\"a\"}\n{\"body\":\"b\"}\n[]\n", "line 3: not a JSON object"}},
       {{"-J"},
        {"{\"body\":\"a\"}\n{\"body\":\"b\"}\n{\"kind\":\"private\",\"body\":\"x\"}\n",
         "line 3: private, but without \"to\""}},
+      {{"-J"},
+       {"{\"body\":\"a\"}\n{\"body\":\"b\"}\n{\"kind\":\"public\",\"to\":\"x\",\"body\":\"x\"}\n",
+        "line 3: public, but with \"to\""}},
   };
   for (const auto& [arguments, input_and_reason] : kCases) {
     ChatServer server;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -17,6 +18,21 @@ namespace chat::tools {
 namespace {
 
 bool was_closed[3] = {};
+
+// Runs before everything else, even what sanitizers prepare: so it uses nothing but system calls.
+__attribute__((no_sanitize("address", "thread", "undefined"))) void OpenMissing() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::syscall(SYS_fcntl, fd, F_GETFD) >= 0) continue;
+    const int mode = fd == STDIN_FILENO ? O_WRONLY : fd == STDOUT_FILENO ? O_RDONLY : O_RDWR;
+    // The lowest that is free is this one.
+    if (::syscall(SYS_openat, AT_FDCWD, "/dev/null", mode) != fd) ::_exit(kExitIoError);
+    was_closed[fd] = true;
+  }
+}
+
+// main would be too late: the initializers of shared libraries run before it, and gRPC's opens
+// descriptors.
+__attribute__((section(".preinit_array"), used)) void (*before_libraries)() = OpenMissing;
 
 // Writes each flush in one piece, and all of it.
 class PatientBuffer : public std::streambuf {
@@ -59,13 +75,6 @@ class PatientBuffer : public std::streambuf {
 }  // namespace
 
 void PrepareStandardDescriptors() {
-  constexpr int kModes[] = {O_WRONLY, O_RDONLY, O_RDWR};
-  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
-    was_closed[fd] = true;
-    // The lowest that is free is this one.
-    if (::open("/dev/null", kModes[fd]) != fd) ::_exit(kExitIoError);
-  }
   static PatientBuffer* const buffer = new PatientBuffer(STDERR_FILENO);
   std::cerr.rdbuf(buffer);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -68,10 +69,16 @@ struct Line {
   }
 };
 
-enum class Kind { kPipe, kTerminal, kSocket, kFile };
+enum class Kind {
+  kPipe,
+  kTerminal,
+  kMaster,  // of a pseudo-terminal: it cannot be opened again
+  kSocket,
+  kFile,
+};
 
 std::ostream& operator<<(std::ostream& out, Kind kind) {
-  constexpr const char* kNames[] = {"Pipe", "Terminal", "Socket", "File"};
+  constexpr const char* kNames[] = {"Pipe", "Terminal", "Master", "Socket", "File"};
   return out << kNames[static_cast<int>(kind)];
 }
 
@@ -81,14 +88,15 @@ int CloseOnExec(int fd) {
   return fd;
 }
 
-std::unique_ptr<Line> Terminal() {
+// In lines, ^D is an end.
+std::unique_ptr<Line> Terminal(bool in_lines = true) {
   int master = -1;
   int slave = -1;
   EXPECT_EQ(::openpty(&master, &slave, nullptr, nullptr, nullptr), 0) << strerror(errno);
   termios raw{};
   ::tcgetattr(slave, &raw);
   ::cfmakeraw(&raw);
-  raw.c_lflag |= ICANON;  // so that ^D is an end
+  if (in_lines) raw.c_lflag |= ICANON;
   raw.c_cc[VEOF] = 4;
   ::tcsetattr(slave, TCSANOW, &raw);
   return std::make_unique<Line>(CloseOnExec(slave), CloseOnExec(master));
@@ -102,6 +110,11 @@ std::unique_ptr<Line> Input(Kind kind, const TempDir& directory) {
       return std::make_unique<Line>(CloseOnExec(fds[0]), CloseOnExec(fds[1]));
     case Kind::kTerminal:
       return Terminal();
+    case Kind::kMaster: {
+      std::unique_ptr<Line> line = Terminal(/*in_lines=*/false);
+      std::swap(line->theirs, line->ours);
+      return line;
+    }
     case Kind::kSocket:
       EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
       return std::make_unique<Line>(CloseOnExec(fds[0]), CloseOnExec(fds[1]));
@@ -143,8 +156,8 @@ class SharedTest : public ::testing::TestWithParam<Kind> {
 };
 
 INSTANTIATE_TEST_SUITE_P(All, SharedTest,
-                         ::testing::Values(Kind::kPipe, Kind::kTerminal, Kind::kSocket,
-                                           Kind::kFile),
+                         ::testing::Values(Kind::kPipe, Kind::kTerminal, Kind::kMaster,
+                                           Kind::kSocket, Kind::kFile),
                          ::testing::PrintToStringParamName());
 
 // Ends the input of a program that reads it.
@@ -161,7 +174,8 @@ TEST_P(SharedTest, InputStaysBlockingWhileChatSendReadsItAndAfterItsEnd) {
   EXPECT_THAT(listener.All(), HasSubstr("\thello\n"));
   EXPECT_FALSE(line->IsNonBlocking());
   End(GetParam(), *line);
-  EXPECT_EQ(sender.Wait(), 0) << sender.Stderr();
+  // A master does not say that the terminal has ended: it fails.
+  EXPECT_EQ(sender.Wait(), GetParam() == Kind::kMaster ? 74 : 0) << sender.Stderr();
   EXPECT_THAT(sender.Stderr(), HasSubstr("sent 1, confirmed 1"));
   EXPECT_FALSE(line->IsNonBlocking());
 }
@@ -228,6 +242,29 @@ class Drain {
   std::thread thread_;
 };
 
+TEST_P(SharedTest, OutputThatIsFullWaitsAndAllOfItArrives) {
+  if (GetParam() == Kind::kFile) GTEST_SKIP() << "no file is ever full";
+  constexpr size_t kLines = 300;
+  const std::unique_ptr<Line> line = Output(GetParam(), directory_);
+  const std::string body(999, 'x');
+  std::string lines;
+  for (size_t i = 0; i < kLines; ++i) absl::StrAppend(&lines, body, "\n");
+  testing::Listener listener(server_, {"-c", absl::StrCat(kLines), "-F", "%s\\n"},
+                             WithOutput(*line));
+  // Nobody reads yet.
+  EXPECT_EQ(RunProcess(Command("chat-send", server_), lines).exit_code, 0);
+  std::string seen;
+  char bytes[16 * 1024];
+  while (seen.size() < lines.size()) {
+    const ssize_t n = ::read(line->ours, bytes, sizeof(bytes));
+    ASSERT_GT(n, 0);
+    seen.append(bytes, n);
+  }
+  EXPECT_EQ(listener.process().Wait(), 0);
+  EXPECT_EQ(seen, lines);
+  EXPECT_FALSE(line->IsNonBlocking());
+}
+
 TEST(Terminal, ANeighbourOfChatListenLosesNoOutput) {
   ChatServer server;
   const std::unique_ptr<Line> terminal = Terminal();
@@ -261,8 +298,11 @@ TEST(Pipe, TheNextReaderOfTheInputReadsOn) {
   shell.Write("one\n");
   shell.WaitForText(2, "logged in");
   // Only chat-send is told to end, not its shell.
-  Process killer({"/usr/bin/pkill", "-TERM", "-P", absl::StrCat(shell.pid())});
-  EXPECT_EQ(killer.Wait(), 0);
+  const std::string children =
+      absl::StrCat("/proc/", shell.pid(), "/task/", shell.pid(), "/children");
+  pid_t child = 0;
+  ASSERT_TRUE(std::ifstream(children) >> child) << children;
+  ASSERT_EQ(::kill(child, SIGTERM), 0);
   shell.WaitForText(1, "over");
   shell.Write("two\n");
   shell.WaitForText(1, "two\n");

@@ -81,7 +81,7 @@ T Await(asio::io_context& io, asio::awaitable<T> coroutine) {
   std::optional<T> result;
   asio::co_spawn(io, std::move(coroutine), [&result](std::exception_ptr thrown, T value) {
     if (thrown) std::rethrow_exception(thrown);
-    result = std::move(value);
+    result.emplace(std::move(value));
   });
   io.restart();
   while (!result.has_value()) io.run_one();

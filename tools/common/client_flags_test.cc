@@ -1,25 +1,44 @@
 #include "tools/common/client_flags.h"
 
 #include <map>
+#include <optional>
+#include <random>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "asio/io_context.hpp"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "libchat/client/client.h"
+#include "libchat/client/scripted_server.h"
 #include "libchat/client/toy_dialect.h"
 
 namespace chat::tools {
 namespace {
 
-// The account that these flags and this environment lead to.
+using client::Await;
+using client::GetLine;
+using client::Put;
+using client::ScriptedServer;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// The account that these flags and this environment lead to. *exit_code: what the tool ends with
+// before it connects.
 absl::StatusOr<Account> Choose(std::vector<const char*> flags,
                                std::map<std::string, std::string> environment,
-                               absl::string_view suffix = "-listen") {
+                               absl::string_view suffix = "-listen",
+                               std::optional<ExitCode>* exit_code = nullptr,
+                               std::string* said = nullptr) {
   Settings settings("tool", "", "");
   ClientFlags values;
-  values.server = "toy://127.0.0.1";
-  AddClientFlags(settings, &values);
+  AddClientFlags(settings, &values, "toy");
   AddTlsFlags(settings, &values);
   flags.insert(flags.begin(), "tool");
   std::ostringstream out;
@@ -27,9 +46,16 @@ absl::StatusOr<Account> Choose(std::vector<const char*> flags,
     const auto value = environment.find(name);
     return value == environment.end() ? nullptr : value->second.c_str();
   };
-  EXPECT_EQ(settings.Parse(flags.size(), flags.data(), {getenv, out, out}), std::nullopt)
-      << out.str();
-  return ChooseAccount(settings, values, client::Toys(), suffix);
+  const Surroundings surroundings{getenv, out, out};
+  EXPECT_EQ(settings.Parse(flags.size(), flags.data(), surroundings), std::nullopt) << out.str();
+  absl::StatusOr<Account> account = ChooseAccount(settings, values, client::Toys(), suffix);
+  if (exit_code != nullptr && account.ok()) {
+    Diagnostics diagnostics("tool", out);
+    *exit_code =
+        ChoosePassword(settings, values, /*is_new=*/false, surroundings, diagnostics, &*account);
+  }
+  if (said != nullptr) *said = out.str();
+  return account;
 }
 
 TEST(ChooseAccount, TakesTheNameThatWasAskedFor) {
@@ -62,8 +88,102 @@ TEST(ChooseAccount, KnowsServerAndTimeout) {
   EXPECT_EQ(account->options.tls_ca, "ca.pem");
 }
 
+TEST(ChooseAccount, TheSchemeOfTheToolIsTheDefault) {
+  EXPECT_EQ(ToString(Choose({}, {})->url), "toy://127.0.0.1:7000");
+  EXPECT_EQ(ToString(Choose({"-s", "chat.example"}, {})->url), "toy://chat.example:7000");
+  const absl::StatusOr<Account> account = Choose({"-s", "ann@chat.example"}, {});
+  EXPECT_EQ(ToString(account->url), "toy://chat.example:7000");
+  EXPECT_EQ(account->login.name, "ann");
+}
+
 TEST(ChooseAccount, RefusesAWrongUrl) {
-  EXPECT_EQ(Choose({"-s", "nothing"}, {}).status().code(), absl::StatusCode::kInvalidArgument);
+  struct Case {
+    const char* url;
+    const char* said;
+  };
+  for (const Case& c : {
+           Case{"127.0.0.1:27771",
+                "-s: \"127.0.0.1:27771\": a port needs its protocol: toy://127.0.0.1:27771"},
+           Case{"http://chat.example", "-s: no such protocol: \"http\"; there are: toy"},
+       }) {
+    EXPECT_EQ(Choose({"-s", c.url}, {}).status(), absl::InvalidArgumentError(c.said));
+  }
+}
+
+TEST(ChooseAccount, CertificatesAreOfNoUseWithoutTls) {
+  EXPECT_EQ(Choose({"--tls-ca", "ca.pem", "-s", "toy://h"}, {}).status(),
+            absl::InvalidArgumentError("--tls-ca is for servers with TLS: toy+tls://h:7000"));
+  // What stands there for all servers is not meant for this one.
+  EXPECT_TRUE(Choose({"-s", "toy://h"}, {{"CHAT_TLS_CA", "ca.pem"}}).ok());
+  EXPECT_TRUE(Choose({"--tls-ca", "ca.pem", "-s", "toy+tls://h"}, {}).ok());
+}
+
+TEST(ChoosePassword, SaysThatTheCertificatesCannotBeRead) {
+  std::optional<ExitCode> exit_code;
+  std::string said;
+  EXPECT_TRUE(Choose({"--tls-ca", "nofile", "-s", "toy+tls://h"}, {}, "", &exit_code, &said).ok());
+  EXPECT_EQ(exit_code, kExitNoInput);
+  EXPECT_EQ(said, "tool: --tls-ca: nofile: No such file or directory\n");
+
+  EXPECT_TRUE(Choose({"-s", "toy://h"}, {{"CHAT_TLS_CA", "nofile"}}, "", &exit_code, &said).ok());
+  EXPECT_EQ(exit_code, std::nullopt) << said;
+}
+
+// Logs in to a server that answers each name with one of `answers`, in turn; *names: those it saw.
+absl::StatusOr<std::string> LogInTo(std::vector<std::string> answers, LoginName login,
+                                    std::vector<std::string>* names = nullptr) {
+  ScriptedServer server([&answers, names](int fd) {
+    for (const std::string& answer : answers) {
+      const std::string line = GetLine(fd);
+      if (names != nullptr) names->push_back(line);
+      Put(fd, answer + "\n");
+    }
+    GetLine(fd);
+  });
+  Account account;
+  account.url =
+      *client::ParseServerUrl(absl::StrCat("toy://127.0.0.1:", server.port()), client::Toys());
+  account.login = std::move(login);
+  asio::io_context io;
+  std::mt19937_64 random(1);
+  client::Client client(io.get_executor(), account.url);
+  const absl::StatusOr<std::string> name = Await(io, ConnectAndLogIn(client, account, random));
+  return name.ok() ? name
+                   : absl::Status(name.status().code(),
+                                  absl::StrReplaceAll(name.status().message(),
+                                                      {{ToString(account.url), "$0"}}));
+}
+
+TEST(LogIn, ADefaultNameGetsANumberIfItIsTaken) {
+  std::vector<std::string> names;
+  EXPECT_EQ(LogInTo({"TAKEN", "OK"}, {"ann", false}, &names).value(), "ann2");
+  EXPECT_THAT(names, ElementsAre("LOGIN ann\n", "LOGIN ann2\n"));
+  EXPECT_EQ(LogInTo(std::vector<std::string>(6, "TAKEN"), {"ann", false}).status(),
+            absl::AlreadyExistsError("ann and 5 names like it are taken on $0 (say -u OTHER)"));
+}
+
+TEST(LogIn, ANameThatWasAskedForIsNotChanged) {
+  std::vector<std::string> names;
+  EXPECT_EQ(LogInTo({"TAKEN"}, {"ann", true}, &names).status(),
+            absl::AlreadyExistsError("the name ann is taken on $0 (say -u OTHER)"));
+  EXPECT_THAT(names, ElementsAre("LOGIN ann\n"));
+}
+
+TEST(SayName, SaysANameThatNobodyAskedForOnceAndKeepsIt) {
+  std::ostringstream err;
+  Diagnostics diagnostics("tool", err);
+  Account account;
+  account.login = {"ann", false};
+  SayName(diagnostics, &account, "ann2");
+  EXPECT_EQ(err.str(), "tool: logged in as ann2\n");
+  EXPECT_EQ(account.login.name, "ann2");
+  EXPECT_TRUE(account.login.asked_for);
+  SayName(diagnostics, &account, "ann2");
+  EXPECT_EQ(err.str(), "tool: logged in as ann2\n");
+
+  account.login = {"bob", true};
+  SayName(diagnostics, &account, "bob");
+  EXPECT_EQ(err.str(), "tool: logged in as ann2\n");
 }
 
 TEST(Numbered, FitsInAName) {

@@ -58,6 +58,10 @@ class Pump {
   // Nothing more is to be read: what is held is still written, and then the end passed on.
   void EndInput() { input_ended_ = true; }
 
+  // While `on`, the end of input is not passed on to `to`: once it was reached and everything
+  // written, Run says kReadable, and input_ended() is true.
+  void HoldEnd(bool on) { end_held_ = on; }
+
   // Bytes written to `to`, early ones included.
   uint64_t bytes() const { return bytes_; }
   // Bytes read (or given as early) and not yet written.
@@ -94,6 +98,7 @@ class Pump {
 
   bool can_splice_ = true;
   bool input_ended_ = false;
+  bool end_held_ = false;
   uint64_t bytes_ = 0;
   // Why the last step stopped; kDone and kReset are final.
   Wait stopped_ = Wait::kAgain;

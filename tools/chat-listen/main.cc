@@ -24,6 +24,7 @@
 #include "tools/common/format.h"
 #include "tools/common/secrets.h"
 #include "tools/common/settings.h"
+#include "tools/common/standard_descriptors.h"
 #include "tools/common/stdio.h"
 
 namespace chat::tools {
@@ -42,7 +43,7 @@ struct Flags {
 bool TakesFiles(const ClientTraits& traits) { return traits.file_way != FileWay::kNone; }
 
 void Declare(Settings& settings, Flags* flags) {
-  AddClientFlags(settings, &flags->client);
+  AddClientFlags(settings, &flags->client, "cfp");
   AddTlsFlags(settings, &flags->client);
   AddPasswordFlags(settings, &flags->client.password);
   settings.Value("-F,--format", "FMT",
@@ -102,7 +103,8 @@ void ChooseFormat(const Flags& flags, bool terminal, PrintOptions* print) {
 
 // What the flags say together. InvalidArgument if that cannot be.
 absl::Status Complete(const Settings& settings, Flags* flags) {
-  absl::StatusOr<Account> account = ChooseAccount(settings, flags->client, FindDialect, "-listen");
+  absl::StatusOr<Account> account =
+      ChooseAccount(settings, flags->client, AllDialects(), "-listen");
   if (!account.ok()) return account.status();
   const Dialect& dialect = *account->url.dialect;
   ListenOptions& listen = flags->listen;
@@ -157,6 +159,10 @@ int Main(int argc, char** argv) {
     diagnostics.Error(status.message());
     return kExitUsage;
   }
+  if (WasClosed(STDOUT_FILENO)) {
+    diagnostics.Error("standard output is closed");
+    return kExitIoError;
+  }
   if (absl::Status status = OpenInbox(&flags.listen.inbox); !status.ok()) {
     diagnostics.Error(absl::StrCat("--accept-files: ", status.message()));
     return kExitIoError;
@@ -177,6 +183,7 @@ int Main(int argc, char** argv) {
 }  // namespace chat::tools
 
 int main(int argc, char** argv) {
+  chat::tools::PrepareStandardDescriptors();
   const int code = chat::tools::Main(argc, argv);
   if (code == chat::tools::kExitBrokenPipe) chat::tools::DieOf(SIGPIPE);
   if (code == chat::tools::kExitInterrupted) chat::tools::DieOf(SIGINT);

@@ -27,6 +27,7 @@
 #include "tools/common/exit_codes.h"
 #include "tools/common/secrets.h"
 #include "tools/common/settings.h"
+#include "tools/common/standard_descriptors.h"
 #include "tools/common/stdio.h"
 
 namespace chat::tools {
@@ -46,7 +47,7 @@ bool SendsFiles(const ClientTraits& traits) { return traits.file_way != FileWay:
 bool Registers(const ClientTraits& traits) { return traits.registers; }
 
 void Declare(Settings& settings, Flags* flags) {
-  AddClientFlags(settings, &flags->client);
+  AddClientFlags(settings, &flags->client, "cfp");
   AddTlsFlags(settings, &flags->client);
   AddPasswordFlags(settings, &flags->client.password);
   settings.Text(
@@ -97,9 +98,13 @@ void Declare(Settings& settings, Flags* flags) {
                  &flags->words);
 }
 
+bool ReadsInput(const Flags& flags) {
+  return flags.words.empty() && !flags.send.make_account && flags.send.files.empty();
+}
+
 Source MakeSource(const Flags& flags, Input* input) {
   if (!flags.words.empty()) return Source(absl::StrJoin(flags.words, " "));
-  if (flags.send.make_account || !flags.send.files.empty()) return Source();
+  if (!ReadsInput(flags)) return Source();
   const Source::Kind kind = flags.jsonl ? Source::Kind::kJsonl : Source::Kind::kText;
   if (flags.whole) return Source(input, "", kind);
   return Source(input, flags.null ? std::string(1, '\0') : flags.delimiter, kind);
@@ -151,10 +156,14 @@ int Main(int argc, char** argv) {
   Diagnostics diagnostics("chat-send", std::cerr);
   diagnostics.set_quiet(flags.client.quiet);
   diagnostics.set_verbose(flags.client.verbose);
-  absl::StatusOr<Account> account = ChooseAccount(settings, flags.client, FindDialect, "");
+  absl::StatusOr<Account> account = ChooseAccount(settings, flags.client, AllDialects(), "");
   if (!account.ok()) {
     diagnostics.Error(account.status().message());
     return kExitUsage;
+  }
+  if (ReadsInput(flags) && WasClosed(STDIN_FILENO)) {
+    diagnostics.Error("there is no MESSAGE, and standard input is closed");
+    return kExitNoInput;
   }
   flags.send.only_account =
       flags.send.make_account && flags.words.empty() && flags.send.files.empty();
@@ -182,6 +191,7 @@ int Main(int argc, char** argv) {
 }  // namespace chat::tools
 
 int main(int argc, char** argv) {
+  chat::tools::PrepareStandardDescriptors();
   const int code = chat::tools::Main(argc, argv);
   if (code == chat::tools::kExitInterrupted) chat::tools::DieOf(SIGINT);
   if (code == chat::tools::kExitTerminated) chat::tools::DieOf(SIGTERM);

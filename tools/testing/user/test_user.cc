@@ -8,6 +8,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "absl/status/status.h"
 #include "libchat/client/url.h"
 #include "libchat/dialect/registry.h"
@@ -41,7 +43,7 @@ void SendAll(int fd, absl::string_view bytes) {
 }  // namespace
 
 TestUser::TestUser(const std::string& text) {
-  const absl::StatusOr<client::ServerUrl> url = client::ParseServerUrl(text, FindDialect);
+  const absl::StatusOr<client::ServerUrl> url = client::ParseServerUrl(text, AllDialects());
   EXPECT_TRUE(url.ok()) << url.status();
   dialect_ = url->dialect;
   session_ = dialect_->NewClientSession(url->options, *this);
@@ -78,6 +80,17 @@ std::string TestUser::ReadTunnel(size_t size) {
   std::string bytes = unread_.substr(0, size);
   unread_.erase(0, size);
   return bytes;
+}
+
+void TestUser::EndTunnel() { shutdown(fd_, SHUT_WR); }
+
+bool TestUser::AwaitTunnelReset() {
+  char buffer[65536];
+  ssize_t n;
+  while ((n = recv(fd_, buffer, sizeof(buffer), 0)) > 0) {
+  }
+  EXPECT_FALSE(n < 0 && errno == EAGAIN) << "no end came for a minute";
+  return n < 0;
 }
 
 void TestUser::Send(absl::string_view bytes) { SendAll(fd_, bytes); }
@@ -117,6 +130,12 @@ TestDirect::TestDirect(const Dialect& dialect, std::string self, std::string pee
 }
 
 TestDirect::~TestDirect() { close(fd_); }
+
+void TestDirect::Abort() {
+  const linger at_once{1, 0};
+  EXPECT_EQ(setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+  close(std::exchange(fd_, -1));
+}
 
 void TestDirect::Send(absl::string_view bytes) { SendAll(fd_, bytes); }
 

@@ -14,6 +14,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "libchat/wire/hex.h"
 
 namespace chat::client {
 namespace {
@@ -30,12 +31,9 @@ std::optional<std::string> PercentDecode(absl::string_view text) {
       decoded += text[i];
       continue;
     }
-    const absl::string_view digits = text.substr(i + 1, 2);
-    if (digits.size() != 2 || !absl::ascii_isxdigit(digits[0]) ||
-        !absl::ascii_isxdigit(digits[1])) {
-      return std::nullopt;
-    }
-    decoded += absl::HexStringToBytes(digits);
+    const std::optional<char> byte = wire::HexByte(text.substr(i + 1));
+    if (!byte.has_value()) return std::nullopt;
+    decoded += *byte;
     i += 2;
   }
   return decoded;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -11,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "libchat/wire/hex.h"
 
 namespace chat::testing {
 namespace {
@@ -40,12 +42,12 @@ absl::StatusOr<std::string> TakeQuoted(absl::string_view& text) {
 
 // Takes two digits from the front of `text`.
 absl::StatusOr<std::string> TakeByte(absl::string_view& text) {
-  if (text.size() < 2 || !absl::ascii_isxdigit(text[0]) || !absl::ascii_isxdigit(text[1])) {
+  const std::optional<char> byte = wire::HexByte(text);
+  if (!byte.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat("not two hexadecimal digits: ", text));
   }
-  std::string bytes = absl::HexStringToBytes(text.substr(0, 2));
   text.remove_prefix(2);
-  return bytes;
+  return std::string(1, *byte);
 }
 
 // Takes `*N` from the front of `text`, if it is there; else 1.

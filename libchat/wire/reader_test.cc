@@ -5,14 +5,14 @@
 #include <limits>
 #include <string>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
+#include "libchat/testing/hex.h"
 
 namespace chat::wire {
 namespace {
 
-std::string Hex(absl::string_view digits) { return absl::HexStringToBytes(digits); }
+using chat::testing::Hex;
 
 TEST(ReaderTest, ReadsEachTypeBigEndian) {
   const std::string bytes =

@@ -13,12 +13,19 @@
 
 #include <sanitizer/tsan_interface.h>
 
+#include "absl/base/options.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 
 namespace {
+
+#define TEXT_OF(name) #name
+#define TEXT(name) TEXT_OF(name)
+static_assert(absl::string_view(TEXT(ABSL_OPTION_INLINE_NAMESPACE_NAME)) == "debian3",
+              "--config=tsan knows the symbols of Debian 12's Abseil only: run it on Debian 12");
 
 // Held while the thread is in a call that may block and that ends with the mutex locked.
 class Locking {

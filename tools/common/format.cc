@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/civil_time.h"
+#include "libchat/wire/hex.h"
 #include "libchat/wire/utf8.h"
 #include "tools/common/escape.h"
 #include "tools/common/json_record.h"
@@ -23,12 +23,9 @@ std::optional<char> TakeEscape(absl::string_view& spec) {
   if (spec.size() < 2) return std::nullopt;
   const char letter = spec[1];
   if (letter == 'x') {
-    const absl::string_view digits = spec.substr(2, 2);
-    if (digits.size() < 2 || !absl::ascii_isxdigit(digits[0]) || !absl::ascii_isxdigit(digits[1])) {
-      return std::nullopt;
-    }
-    spec.remove_prefix(4);
-    return absl::HexStringToBytes(digits)[0];
+    const std::optional<char> byte = wire::HexByte(spec.substr(2));
+    if (byte.has_value()) spec.remove_prefix(4);
+    return byte;
   }
   constexpr absl::string_view kNames = "ntr0\\";
   constexpr absl::string_view kBytes("\n\t\r\0\\", 5);

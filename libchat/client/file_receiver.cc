@@ -20,7 +20,7 @@ constexpr mode_t kUnfinishedMode = 0600;
 constexpr mode_t kFinishedMode = 0666;  // of which the umask takes its part
 
 absl::Status FromErrno(int error, absl::string_view what) {
-  const std::string message = absl::StrCat(what, ": ", strerror(error));
+  const std::string message = absl::StrCat(what, what.empty() ? "" : ": ", strerror(error));
   switch (error) {
     case EEXIST:
       return absl::AlreadyExistsError(message);
@@ -69,15 +69,15 @@ absl::Status IncomingFile::Fail(absl::Status status) {
 }
 
 absl::Status IncomingFile::Fail(int error, absl::string_view what) {
-  return Fail(FromErrno(error, absl::StrCat(what, " ", name_)));
+  return Fail(FromErrno(error, what));
 }
 
 absl::Status IncomingFile::Create() {
   struct stat found;
   if (::fstatat(directory_, name_.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) {
-    return Fail(EEXIST, "cannot take");
+    return Fail(EEXIST, "");
   }
-  if (errno != ENOENT) return Fail(errno, "cannot take");
+  if (errno != ENOENT) return Fail(errno, "");
 
   const absl::StatusOr<uint64_t> random = SecretBits();
   if (!random.ok()) return Fail(random.status());
@@ -86,21 +86,21 @@ absl::Status IncomingFile::Create() {
   // With the mode of the finished file: the kernel knows the umask, and applies it.
   fd_ = ::openat(directory_, temporary.c_str(),
                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFinishedMode);
-  if (fd_ < 0) return Fail(errno, "cannot create a file for");
+  if (fd_ < 0) return Fail(errno, "cannot create it");
   temporary_ = std::move(temporary);
-  if (::fstat(fd_, &found) != 0) return Fail(errno, "cannot create a file for");
+  if (::fstat(fd_, &found) != 0) return Fail(errno, "cannot create it");
   mode_ = found.st_mode & kFinishedMode;
-  if (::fchmod(fd_, kUnfinishedMode) != 0) return Fail(errno, "cannot create a file for");
+  if (::fchmod(fd_, kUnfinishedMode) != 0) return Fail(errno, "cannot create it");
   return absl::OkStatus();
 }
 
 absl::Status IncomingFile::Append(absl::string_view content) {
   if (!status_.ok()) return status_;
-  if (content.size() > max_bytes_ - bytes_) return Fail(FileTooLarge(name_, max_bytes_));
+  if (content.size() > max_bytes_ - bytes_) return Fail(FileTooLarge("it", max_bytes_));
   while (!content.empty()) {
     const ssize_t n = ::write(fd_, content.data(), content.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Fail(errno, "cannot write");
+    if (n < 0) return Fail(errno, "cannot write it");
     bytes_ += n;
     content.remove_prefix(n);
   }
@@ -109,11 +109,11 @@ absl::Status IncomingFile::Append(absl::string_view content) {
 
 absl::Status IncomingFile::Finish() {
   if (!status_.ok()) return status_;
-  if (::fchmod(fd_, mode_) != 0) return Fail(errno, "cannot complete");
-  if (::fsync(fd_) != 0) return Fail(errno, "cannot complete");
+  if (::fchmod(fd_, mode_) != 0) return Fail(errno, "cannot complete it");
+  if (::fsync(fd_) != 0) return Fail(errno, "cannot complete it");
   // Fails if there is anything of that name, a symbolic link that leads nowhere included.
   if (::linkat(directory_, temporary_.c_str(), directory_, name_.c_str(), 0) != 0) {
-    return Fail(errno, "cannot take");
+    return Fail(errno, "");
   }
   GiveUp();  // the temporary name
   return absl::OkStatus();

@@ -19,6 +19,8 @@ constexpr absl::string_view kKeys[] = {
     "file",
     "format",
     "from",
+    "grep",
+    "idle",
     "invalid",
     "json",
     "jsonl",

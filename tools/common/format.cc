@@ -195,6 +195,7 @@ void AppendJson(const Message& message, std::string* out) {
     absl::StrAppend(out, ",\"to\":");
     AppendJsonName(message.to, out);
   }
+  if (!message.detail.empty()) absl::StrAppend(out, ",\"detail\":\"", message.detail, "\"");
   if (wire::IsValidUtf8(message.body)) {
     absl::StrAppend(out, ",\"body\":");
     AppendJsonString(message.body, out);

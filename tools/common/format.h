@@ -29,9 +29,10 @@ struct Message {
   const Moment* time = nullptr;
   absl::string_view kind;  // "public", "private", "file", "notice"
   absl::string_view dialect;
-  absl::string_view from;  // empty if it is the server
-  absl::string_view to;    // empty if public
-  absl::string_view body;  // of a file: its name
+  absl::string_view from;    // empty if it is the server
+  absl::string_view to;      // empty if public
+  absl::string_view body;    // of a file: its name
+  absl::string_view detail;  // of a notice: what programs can tell it by; may be empty
   // Of a file, once it is here.
   absl::string_view path;
   std::optional<uint64_t> size;

@@ -1,5 +1,7 @@
 #include "libchat/client/client.h"
 
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -85,6 +87,7 @@ class Client::Connection final : public ClientHost,
   asio::awaitable<absl::Status> Login(std::string name, absl::string_view password);
   asio::awaitable<absl::Status> Register(std::string name, absl::string_view password);
   asio::awaitable<absl::StatusOr<Relay>> OpenRelay(int64_t connect_id);
+  asio::awaitable<size_t> SendAhead(absl::string_view bytes);
   asio::awaitable<absl::Status> WaitForRoom();
   asio::awaitable<absl::StatusOr<std::vector<ClientEvent>>> Receive();
   asio::awaitable<absl::Status> FinishSending();
@@ -129,6 +132,7 @@ class Client::Connection final : public ClientHost,
   uint64_t deadlines_over_ = 0;
   bool timed_out_ = false;
   bool closed_ = false;
+  bool presented_ = false;  // the connect_id of a relay
 
   // Out: what is queued, and what the write under way writes.
   std::string queued_;
@@ -278,6 +282,7 @@ asio::awaitable<absl::Status> Client::Connection::Register(std::string name,
 asio::awaitable<absl::StatusOr<Relay>> Client::Connection::OpenRelay(int64_t connect_id) {
   if (url_.tls) co_return absl::UnimplementedError("no private connections over TLS");
   if (absl::Status status = session_->PresentTicket(connect_id); !status.ok()) co_return status;
+  presented_ = true;
   while (next_ != Next::kRelay) {
     if (absl::Status status = co_await ReadSome(); !status.ok()) co_return status;
   }
@@ -287,6 +292,14 @@ asio::awaitable<absl::StatusOr<Relay>> Client::Connection::OpenRelay(int64_t con
   socket_.native_non_blocking(true, error);
   if (error) co_return Broken(error);
   co_return Relay{std::move(socket_), std::string(in_.unconsumed())};
+}
+
+asio::awaitable<size_t> Client::Connection::SendAhead(absl::string_view bytes) {
+  const absl::Status status = co_await Drain();
+  if (!status.ok() || !presented_ || closed_) co_return 0;
+  const ssize_t n =
+      ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  co_return n > 0 ? static_cast<size_t>(n) : 0;
 }
 
 asio::awaitable<absl::Status> Client::Connection::ReadSome() {
@@ -432,6 +445,9 @@ asio::awaitable<absl::Status> Client::Register(std::string name, absl::string_vi
 }
 asio::awaitable<absl::StatusOr<Relay>> Client::OpenRelay(int64_t connect_id) {
   return connection_->OpenRelay(connect_id);
+}
+asio::awaitable<size_t> Client::SendAhead(absl::string_view bytes) {
+  return connection_->SendAhead(bytes);
 }
 asio::awaitable<absl::Status> Client::WaitForRoom() { return connection_->WaitForRoom(); }
 asio::awaitable<absl::StatusOr<std::vector<ClientEvent>>> Client::Receive() {

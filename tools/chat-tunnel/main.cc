@@ -26,6 +26,12 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// By who has started this process: nohup, say.
+bool IsIgnored(int signal) {
+  struct sigaction now {};
+  return sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -42,12 +48,18 @@ int main(int argc, char** argv) {
   diagnostics.set_verbose(flags->verbose);
   asio::io_context io(1);
   absl::BitGen random;
+  ChatTunnel tunnel(io, std::move(flags->options), std::move(flags->account), random, diagnostics,
+                    std::cerr);
   // Whatever is open ends with a reset: that is how its sockets are set until they end in order.
-  asio::signal_set signals(io, SIGINT, SIGTERM);
-  signals.async_wait([](asio::error_code error, int signal) {
-    if (!error) DieOf(signal);
+  asio::signal_set signals(io);
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {
+    if (!IsIgnored(signal)) signals.add(signal);
+  }
+  signals.async_wait([&tunnel](asio::error_code error, int signal) {
+    if (error) return;
+    tunnel.CleanUp();
+    DieOf(signal);
   });
-  ChatTunnel tunnel(io, std::move(flags->options), std::move(flags->account), random, diagnostics);
   exit_code = RunToEnd(io, tunnel.Run());
   if (exit_code == kExitBrokenPipe) DieOf(SIGPIPE);
   return exit_code;

@@ -100,6 +100,8 @@ absl::string_view CounterName(Counter counter) {
       return "refused_tunnels";
     case Counter::kRefusedTunnelsPerUser:
       return "refused_tunnels_per_user";
+    case Counter::kRefusedPendingTunnels:
+      return "refused_pending_tunnels";
     case Counter::kConnectIdsExpired:
       return "connect_ids_expired";
     case Counter::kBadConnectIds:

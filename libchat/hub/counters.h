@@ -67,6 +67,7 @@ enum class Counter : uint8_t {
   kRefusedMergeTargets,
   kRefusedTunnels,
   kRefusedTunnelsPerUser,
+  kRefusedPendingTunnels,
   kConnectIdsExpired,
   kBadConnectIds,
   kRefusedBadConnectIds,

@@ -55,7 +55,7 @@ void Hub::RemoveShown(absl::string_view name, SessionId session) {
 }
 
 void Hub::Post(Section& section, SessionId to,
-               std::variant<Event, JoinRelay, Cut, FileRoom, EndRelay> what) {
+               std::variant<Event, JoinRelay, Cut, FileRoom, EndRelay, ClosingNotice> what) {
   if (to.shard == kRemoteShard) {
     // A user of a merged server: of what happens here, only this can be said to it.
     const Event* event = std::get_if<Event>(&what);
@@ -78,7 +78,7 @@ bool Hub::MailboxFull(SessionId to) {
 // ---- Sessions ----
 
 Hub::LoginReply Hub::Login(SessionId session, size_t dialect, absl::string_view name,
-                           LoginRight right) {
+                           LoginRight right, absl::string_view address) {
   Section section(*this);
   const auto refuse = [&](LoginResult result) {
     counters_.Add(Counter::kLoginsRefused);
@@ -94,8 +94,8 @@ Hub::LoginReply Hub::Login(SessionId session, size_t dialect, absl::string_view 
     Leave(section, members_.find(replaced));
   }
   roster_.emplace(std::string(name), session);
-  members_.emplace(session,
-                   Member{std::string(name), dialect, right != LoginRight::kOpen, absl::Now()});
+  members_.emplace(session, Member{std::string(name), dialect, right != LoginRight::kOpen,
+                                   absl::Now(), std::string(address)});
   AddShown(name, session);
   ++receivers_[dialect];
   ++shards_[session.shard].members[dialect];
@@ -410,8 +410,8 @@ bool Hub::OpenTalk(Section& section, const RequestTable::Entry& request, bool by
 
 bool Hub::OpenRelay(Section& section, const RequestTable::Entry& request, uint64_t random) {
   RelayDesk::Tunnel tunnel;
-  switch (relays_.Open(request.asker_user, request.target_user, limits_, options_.now(), random,
-                       &tunnel)) {
+  switch (relays_.Open(request.asker_user, request.target_user, FindMember(request.asker)->address,
+                       limits_, options_.now(), random, &tunnel)) {
     case RelayDesk::OpenResult::kOpened:
       break;
     case RelayDesk::OpenResult::kFull:
@@ -419,6 +419,9 @@ bool Hub::OpenRelay(Section& section, const RequestTable::Entry& request, uint64
       return false;
     case RelayDesk::OpenResult::kUserFull:
       counters_.Add(Counter::kRefusedTunnelsPerUser);
+      return false;
+    case RelayDesk::OpenResult::kAddressFull:
+      counters_.Add(Counter::kRefusedPendingTunnels);
       return false;
   }
   counters_.Add(Counter::kTunnelsOpened);
@@ -471,12 +474,12 @@ void Hub::RelayEnded(uint64_t id, absl::string_view why) {
                absl::StrCat("with ", Display(tunnel->target), ": ", why), id);
 }
 
-void Hub::EndTunnel(Section& section, uint64_t id, absl::Duration grace) {
+void Hub::EndTunnel(Section& section, uint64_t id, absl::Duration grace, bool when_idle) {
   const RelayDesk::Tunnel* tunnel = relays_.Find(id);
   if (tunnel == nullptr) return;
   const SessionId first = tunnel->halves[0];
   if (tunnel->established) {
-    Post(section, first, EndRelay{id, grace});
+    Post(section, first, EndRelay{id, grace, when_idle});
     return;
   }
   if (first) Post(section, first, Cut{});
@@ -494,8 +497,13 @@ Delivery Hub::CloseRelay(SessionId session, int64_t connect_id, UserRef other) {
   if (!parties) return Delivery::kNotPossible;
   const SessionId peer = FindUser(other);
   if (MailboxFull(tunnel->halves[0]) || (peer && MailboxFull(peer))) return Delivery::kNotPossible;
-  if (peer) Post(section, peer, RelayClosing{connect_id, User(self)});
-  EndTunnel(section, tunnel->id, limits_.relay_close);
+  const RelayClosing closing{connect_id, User(self)};
+  if (peer && tunnel->established) {
+    Post(section, peer, ClosingNotice{closing, tunnel->id, tunnel->halves[0].shard});
+  } else if (peer) {
+    Post(section, peer, closing);
+  }
+  EndTunnel(section, tunnel->id, limits_.relay_close, /*when_idle=*/true);
   return Delivery::kSent;
 }
 

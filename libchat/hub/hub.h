@@ -58,10 +58,18 @@ struct Cut {
 };
 // The receiver whose slowness held the connection's file up has read.
 struct FileRoom {};
-// For a shard, not a connection: tunnel `tunnel` may drain for `grace`, then it is closed.
+// For a shard, not a connection: tunnel `tunnel` is closed after `grace`.
 struct EndRelay {
   uint64_t tunnel = 0;
   absl::Duration grace;
+  bool when_idle = false;  // `grace` begins again with each byte
+};
+// The other party of `tunnel` has asked for its end. Once the connection has written that, the
+// relay on `shard` may pass the ends of its halves on.
+struct ClosingNotice {
+  RelayClosing event;
+  uint64_t tunnel = 0;
+  uint32_t shard = 0;
 };
 
 struct Mail {
@@ -69,7 +77,7 @@ struct Mail {
   // The receiver stands behind this position of its dialect's log when the mail takes effect: what
   // was said publicly before comes before it.
   uint64_t at = 0;
-  std::variant<Event, JoinRelay, Cut, FileRoom, EndRelay> what;
+  std::variant<Event, JoinRelay, Cut, FileRoom, EndRelay, ClosingNotice> what;
 };
 
 // Bytes [begin, end) of a dialect's log.
@@ -134,9 +142,10 @@ class Hub {
     // With kAccepted: the session's client gets what is said publicly from here on.
     fanout::LogPosition start;
   };
-  // `dialect` is an index into Options::dialects.
+  // `dialect` is an index into Options::dialects. `address` is the client's, in the form that the
+  // bounds count by; empty: exempt from them.
   LoginReply Login(SessionId session, size_t dialect, absl::string_view name,
-                   LoginRight right = LoginRight::kOpen);
+                   LoginRight right = LoginRight::kOpen, absl::string_view address = {});
 
   // The session leaves: its name is free, its requests and talks end. Relays live on. Returns where
   // its part of the log ends; nothing for a session that is not in, perhaps because another one has
@@ -252,6 +261,7 @@ class Hub {
     size_t dialect = 0;
     bool account = false;  // logged in with a password
     absl::Time since;      // wall clock, for people
+    std::string address;   // as the bounds count it
   };
   using Members = absl::flat_hash_map<SessionId, Member>;
   struct ShardState {
@@ -314,7 +324,7 @@ class Hub {
   // Takes a member out of everything. Returns where its part of the log ends.
   uint64_t Leave(Section& section, Members::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Post(Section& section, SessionId to,
-            std::variant<Event, JoinRelay, Cut, FileRoom, EndRelay> what)
+            std::variant<Event, JoinRelay, Cut, FileRoom, EndRelay, ClosingNotice> what)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // To somebody who may have it. kNotPossible: a bound.
   Delivery Deliver(Section& section, SessionId from, SessionId to, Text body)
@@ -347,7 +357,7 @@ class Hub {
   // Gives both parties of an accepted request a connect_id.
   bool OpenRelay(Section& section, const RequestTable::Entry& request, uint64_t random)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void EndTunnel(Section& section, uint64_t id, absl::Duration grace)
+  void EndTunnel(Section& section, uint64_t id, absl::Duration grace, bool when_idle = false)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Options options_;

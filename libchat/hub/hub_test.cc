@@ -50,7 +50,12 @@ struct Describe {
   }
   std::string operator()(const FileRoom&) const { return "Room"; }
   std::string operator()(const EndRelay& end) const {
-    return absl::StrCat("End ", end.tunnel, " in ", absl::FormatDuration(end.grace));
+    return absl::StrCat("End ", end.tunnel, end.when_idle ? " idle for " : " in ",
+                        absl::FormatDuration(end.grace));
+  }
+  std::string operator()(const ClosingNotice& notice) const {
+    return absl::StrCat(ToString(notice.event), ", then tell ", notice.tunnel, " on ",
+                        notice.shard);
   }
 };
 
@@ -671,6 +676,31 @@ TEST_F(HubTest, AcceptedRelayFailsWhereThereIsNoRoom) {
   EXPECT_EQ(hub_.tunnel_count(), 1u);
 }
 
+TEST_F(HubTest, PendingRelaysAreCountedForTheAddressOfTheirAsker) {
+  hub_.Login(alice_, kEcho, "alice", Hub::LoginRight::kOpen, "192.0.2.1");
+  hub_.Login(bob_, kEcho, "bob", Hub::LoginRight::kOpen, "192.0.2.2");
+  Limits limits;
+  limits.pending_tunnels_per_address = 1;
+  hub_.SetLimits(limits);
+  const int64_t connect_id = Agree();
+  AskRelay(alice_, "bob");
+  AnswerRelay(bob_, "alice", true);
+  EXPECT_THAT(MailOf(0), ElementsAre("1 Answer relay alice -> bob: failed"));
+  EXPECT_EQ(Count(Counter::kRefusedPendingTunnels), 1u);
+  // The address of who accepts does not count.
+  AskRelay(bob_, "alice");
+  AnswerRelay(alice_, "bob", true);
+  EXPECT_EQ(hub_.tunnel_count(), 2u);
+  MailOf(0);
+  MailOf(1);
+
+  Present(half1_, connect_id);
+  Present(half2_, connect_id);
+  AskRelay(alice_, "bob");
+  AnswerRelay(bob_, "alice", true);
+  EXPECT_EQ(hub_.tunnel_count(), 3u);
+}
+
 // ---- Relays ----
 
 TEST_F(HubTest, TwoHalvesMeetWhereTheFirstOneLives) {
@@ -794,10 +824,12 @@ TEST_F(HubTest, EitherPartyClosesItsRelay) {
   const uint64_t first = Establish();
   const int64_t first_id = static_cast<int64_t>(random_);
   EXPECT_EQ(hub_.CloseRelay(alice_, first_id, {"bob"}), Delivery::kSent);
-  EXPECT_THAT(MailOf(1), ElementsAre(absl::StrCat("2 RelayClosing ", first_id, " by alice")));
-  EXPECT_THAT(MailOf(2), ElementsAre(absl::StrCat("11 End ", first, " in 10s")));
+  EXPECT_THAT(MailOf(1), ElementsAre(absl::StrCat("2 RelayClosing ", first_id,
+                                                  " by alice, then tell ", first, " on 2")));
+  EXPECT_THAT(MailOf(2), ElementsAre(absl::StrCat("11 End ", first, " idle for 10s")));
   EXPECT_EQ(hub_.CloseRelay(bob_, first_id, {"alice"}), Delivery::kSent);
-  EXPECT_THAT(MailOf(0), ElementsAre(absl::StrCat("1 RelayClosing ", first_id, " by bob")));
+  EXPECT_THAT(MailOf(0), ElementsAre(absl::StrCat("1 RelayClosing ", first_id,
+                                                  " by bob, then tell ", first, " on 2")));
   // It is there until its shard says that it has ended.
   EXPECT_EQ(hub_.tunnel_count(), 1u);
   hub_.RelayEnded(first, "closed");
@@ -837,7 +869,7 @@ TEST_F(HubTest, RelayIsClosedAlthoughTheOtherPartyLeft) {
   EXPECT_EQ(hub_.tunnel_count(), 1u);
   EXPECT_EQ(hub_.CloseRelay(alice_, static_cast<int64_t>(random_), {"bob"}), Delivery::kSent);
   EXPECT_THAT(MailOf(1), IsEmpty());
-  EXPECT_THAT(MailOf(2), ElementsAre(absl::StrCat("11 End ", tunnel, " in 10s")));
+  EXPECT_THAT(MailOf(2), ElementsAre(absl::StrCat("11 End ", tunnel, " idle for 10s")));
 }
 
 // A client that asks again and again fills no mailbox but to its bound.

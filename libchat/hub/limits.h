@@ -16,19 +16,22 @@ inline constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
 
 struct Limits {
   // ---- Connections ----
-  // A connection that has neither logged in nor presented a connect_id by then is closed.
-  absl::Duration login = absl::Seconds(15);
+  // A connection that has neither logged in nor presented a connect_id by then is closed. Each
+  // answer to a login or registration gives it that time again: people type.
+  absl::Duration login = absl::Minutes(5);
   // Largest declared frame, in bytes, before and after login.
   int64_t frame_before_login = 512;
   int64_t frame = 64 * 1024;
   // Connections that have not logged in: in all, of one address, and from how many on new ones are
   // refused at random, ever more likely.
   int64_t unauthenticated = 1000;
-  int64_t unauthenticated_per_address = 10;
+  int64_t unauthenticated_per_address = 32;
   int64_t unauthenticated_random_from = 300;
   // Connections in all; 0 here (not in the config) derives it from the descriptor limit, less 64.
   int64_t connections = 0;
-  int64_t connections_per_address = 32;
+  // Connections of one address, and how many it may open in a minute. Halves of tunnels do not
+  // count: limits.tunnels_* bound them.
+  int64_t connections_per_address = 64;
   int64_t new_connections_per_address_per_minute = 64;
   int64_t accepts_per_wake = 16;
 
@@ -72,13 +75,18 @@ struct Limits {
   absl::Duration file_patience = absl::Seconds(1);
   // Servers that this one connects to, or tries to, to merge with them.
   int64_t merge_targets = 64;
-  int64_t tunnels = 1024;
+  int64_t tunnels = 4096;
   int64_t tunnels_per_user = 256;
-  absl::Duration connect_id = absl::Seconds(60);   // both halves must have come by then
-  int64_t early_bytes = 64 * 1024;                 // of a half that waits for the other
-  int64_t bad_connect_ids_per_minute = 10;         // of one address
-  int64_t bad_connect_ids_per_second = 100;        // in all
-  absl::Duration relay_close = absl::Seconds(10);  // an ending relay may drain this long
+  int64_t pending_tunnels_per_address = 64;       // of the asker; those that wait for a half
+  absl::Duration connect_id = absl::Seconds(60);  // both halves must have come by then
+  int64_t early_bytes = 64 * 1024;                // of a half that waits for the other
+  int64_t bad_connect_ids_per_minute = 10;        // of one address
+  int64_t bad_connect_ids_per_second = 100;       // in all
+  // A relay that shall end, or a side of which was reset, is closed after so long without a byte.
+  absl::Duration relay_close = absl::Seconds(10);
+  // The end of one half waits so long for its announcement, where clients need that first
+  // (ServerSession::relay_end_waits_for_notice).
+  absl::Duration relay_notice = absl::Milliseconds(250);
 
   // ---- Accounts ----
   // Failed logins of one connection: after the last it is closed.

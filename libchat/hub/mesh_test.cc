@@ -659,6 +659,49 @@ TEST_F(HubMeshTest, FilesReachOnlyThoseWhoTakeThem) {
                                   "l7: Undelivered to nobody from bob@7"));
 }
 
+TEST_F(HubMeshTest, ARefusedFileIsToldToItsSender) {
+  bool wait = false;
+  hub_.SendFileChunk(freda_, Chunk({}, {"frank"}), &wait);
+  News();
+  EXPECT_EQ(hub_.RefuseFile(frank_, {"freda"}), Delivery::kSent);
+  EXPECT_THAT(News(), ElementsAre("freda: Undelivered to frank from freda"));
+  EXPECT_EQ(Count(Counter::kRefusedFiles), 1);
+  // One refusal for each file, and only of who has sent one.
+  EXPECT_EQ(hub_.RefuseFile(frank_, {"freda"}), Delivery::kNotPossible);
+  EXPECT_EQ(hub_.RefuseFile(frank_, {"conny"}), Delivery::kNotPossible);
+  EXPECT_EQ(hub_.RefuseFile(freda_, {"frank"}), Delivery::kNotPossible);
+  EXPECT_EQ(hub_.RefuseFile(Id(99), {"freda"}), Delivery::kNotPossible);
+  EXPECT_THAT(News(), IsEmpty());
+  EXPECT_EQ(Count(Counter::kRefusedFiles), 1);
+
+  hub_.SendFileChunk(freda_, Chunk({}, {"frank"}), &wait);
+  EXPECT_EQ(hub_.RefuseFile(frank_, {"freda"}), Delivery::kSent);
+}
+
+TEST_F(HubMeshTest, ARefusedFileIsToldToItsSenderOnAnotherServer) {
+  const SessionId link = Merged(7);
+  Forward(link, Chunk({"bob", 7}, {"freda"}));
+  News();
+  EXPECT_EQ(hub_.RefuseFile(freda_, {"bob"}), Delivery::kNotPossible);  // somebody else
+  EXPECT_EQ(hub_.RefuseFile(freda_, {"bob", 7}), Delivery::kSent);
+  EXPECT_THAT(News(), ElementsAre("l7: Undelivered to freda from bob@7"));
+  EXPECT_EQ(hub_.RefuseFile(freda_, {"bob", 7}), Delivery::kNotPossible);
+
+  Forward(link, Chunk({"bob", 7}, {"freda"}));
+  hub_.LinkEnded(link);
+  News();
+  EXPECT_EQ(hub_.RefuseFile(freda_, {"bob", 7}), Delivery::kNoSuchServer);
+}
+
+TEST_F(HubMeshTest, ARefusedFileOfWhoHasLeftIsToldToNobody) {
+  bool wait = false;
+  hub_.SendFileChunk(freda_, Chunk({}, {"frank"}), &wait);
+  hub_.Logout(freda_);
+  News();
+  EXPECT_EQ(hub_.RefuseFile(frank_, {"freda"}), Delivery::kNoSuchUser);
+  EXPECT_THAT(News(), IsEmpty());
+}
+
 TEST_F(HubMeshTest, ASlowReceiverHoldsItsSendersUp) {
   bool wait = false;
   for (int i = 0; i < 3; ++i) hub_.SendFileChunk(freda_, Chunk({}, {"frank"}), &wait);

@@ -36,6 +36,13 @@ class RateWindow {
     ++entry.count;
   }
 
+  // The event of `key` that was added at `added` does not count any more.
+  void TakeBack(absl::string_view key, absl::Time added) {
+    const auto it = entries_.find(key);
+    if (it == entries_.end() || added < it->second.begin || it->second.count == 0) return;
+    --it->second.count;
+  }
+
  private:
   struct Entry {
     absl::Time begin = absl::InfinitePast();

@@ -32,6 +32,23 @@ TEST(RateWindowTest, ForgetsWhenTheWindowIsOver) {
   EXPECT_EQ(window.count("a", over + absl::Seconds(9)), 1);
 }
 
+TEST(RateWindowTest, TakesAnEventBackFromItsOwnWindowOnly) {
+  RateWindow window(absl::Seconds(10));
+  window.TakeBack("a", kStart);  // nobody has heard of it
+  window.Add("a", kStart);
+  window.Add("a", kStart + absl::Seconds(1));
+  window.TakeBack("a", kStart);
+  EXPECT_EQ(window.count("a", kStart + absl::Seconds(1)), 1);
+
+  const absl::Time next = kStart + absl::Seconds(11);
+  window.Add("a", next);
+  window.TakeBack("a", kStart + absl::Seconds(1));
+  EXPECT_EQ(window.count("a", next), 1);
+  window.TakeBack("a", next);
+  window.TakeBack("a", next);
+  EXPECT_EQ(window.count("a", next), 0);
+}
+
 void Fill(RateWindow& window, size_t keys, absl::Time now) {
   for (size_t i = 0; i < keys; ++i) window.Add(absl::StrCat("key", i), now);
 }

@@ -10,18 +10,27 @@ constexpr absl::string_view kAll = "";
 
 }  // namespace
 
-RelayDesk::OpenResult RelayDesk::Open(UserRef asker, UserRef target, const Limits& limits,
-                                      absl::Time now, uint64_t random, Tunnel* opened) {
+RelayDesk::OpenResult RelayDesk::Open(UserRef asker, UserRef target, absl::string_view asked_from,
+                                      const Limits& limits, absl::Time now, uint64_t random,
+                                      Tunnel* opened) {
   if (static_cast<int64_t>(by_id_.size()) >= limits.tunnels) return OpenResult::kFull;
   for (UserRef user : {asker, target}) {
     const auto it = by_user_.find(Display(user));
     if (it != by_user_.end() && it->second >= limits.tunnels_per_user) return OpenResult::kUserFull;
+  }
+  if (!asked_from.empty()) {
+    const auto it = pending_by_address_.find(asked_from);
+    if (it != pending_by_address_.end() && it->second >= limits.pending_tunnels_per_address) {
+      return OpenResult::kAddressFull;
+    }
+    ++pending_by_address_[asked_from];
   }
   Tunnel tunnel;
   tunnel.id = ++last_id_;
   tunnel.connect_id = NewConnectId(random);
   tunnel.asker = User(asker);
   tunnel.target = User(target);
+  tunnel.asked_from = std::string(asked_from);
   tunnel.since = absl::Now();
   tunnel.expires = now + limits.connect_id;
   tunnel.traffic = std::make_shared<TunnelTraffic>();
@@ -50,6 +59,7 @@ const RelayDesk::Tunnel* RelayDesk::Present(SessionId session, int64_t connect_i
     waiting_[session] = tunnel.id;
   } else {
     tunnel.halves[1] = session;
+    TakeFromPending(tunnel);
     tunnel.established = true;
     waiting_.erase(tunnel.halves[0]);
   }
@@ -89,11 +99,18 @@ std::optional<RelayDesk::Tunnel> RelayDesk::Erase(uint64_t id) {
   by_id_.erase(it);
   by_connect_id_.erase(tunnel.connect_id);
   waiting_.erase(tunnel.halves[0]);
+  TakeFromPending(tunnel);
   for (const User* user : {&tunnel.asker, &tunnel.target}) {
     const auto count = by_user_.find(Display(*user));
     if (--count->second == 0) by_user_.erase(count);
   }
   return tunnel;
+}
+
+void RelayDesk::TakeFromPending(const Tunnel& tunnel) {
+  if (tunnel.established || tunnel.asked_from.empty()) return;
+  const auto count = pending_by_address_.find(tunnel.asked_from);
+  if (--count->second == 0) pending_by_address_.erase(count);
 }
 
 std::vector<uint64_t> RelayDesk::Expired(absl::Time now) const {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -34,6 +35,8 @@ struct TunnelTraffic {
 //  - A tunnel is in by_id_ and by_connect_id_ from its agreement until it ends, so its connect_id
 //    is given to no other meanwhile; it is valid for two connections.
 //  - A half that waits is in waiting_, with its tunnel.
+//  - pending_by_address_ counts the tunnels that are not established and whose asked_from is not
+//    empty.
 class RelayDesk {
  public:
   struct Tunnel {
@@ -44,17 +47,20 @@ class RelayDesk {
     // By arrival. The second is there only in an established tunnel.
     std::array<SessionId, 2> halves;
     bool established = false;
-    absl::Time since;    // wall clock
-    absl::Time expires;  // for both halves to come
+    absl::Time since;        // wall clock
+    absl::Time expires;      // for both halves to come
+    std::string asked_from;  // the asker's address, as the bounds count it
     std::shared_ptr<TunnelTraffic> traffic;
 
     bool Has(UserRef user) const { return user == UserRef(asker) || user == UserRef(target); }
   };
-  enum class OpenResult : uint8_t { kOpened, kFull, kUserFull };
+  enum class OpenResult : uint8_t { kOpened, kFull, kUserFull, kAddressFull };
 
-  // A new tunnel with an unguessable connect_id, made from `random`. With kOpened, `*opened` is it.
-  OpenResult Open(UserRef asker, UserRef target, const Limits& limits, absl::Time now,
-                  uint64_t random, Tunnel* opened);
+  // A new tunnel with an unguessable connect_id, made from `random`. `asked_from` is the asker's
+  // address in the form that the bounds count by; empty: exempt from them. With kOpened, `*opened`
+  // is the tunnel.
+  OpenResult Open(UserRef asker, UserRef target, absl::string_view asked_from, const Limits& limits,
+                  absl::Time now, uint64_t random, Tunnel* opened);
 
   // `session` presents `connect_id`. Nothing if that is unknown, used up or expired. The tunnel is
   // established if it was the second.
@@ -79,12 +85,15 @@ class RelayDesk {
  private:
   // The first free one from `random` on.
   int64_t NewConnectId(uint64_t random) const;
+  // `tunnel` does not wait for a half any more.
+  void TakeFromPending(const Tunnel& tunnel);
 
   uint64_t last_id_ = 0;
   absl::btree_map<uint64_t, Tunnel> by_id_;
   absl::flat_hash_map<int64_t, uint64_t> by_connect_id_;
   absl::flat_hash_map<SessionId, uint64_t> waiting_;
-  absl::flat_hash_map<std::string, int64_t> by_user_;  // a count a party
+  absl::flat_hash_map<std::string, int64_t> by_user_;             // a count a party
+  absl::flat_hash_map<std::string, int64_t> pending_by_address_;  // by asked_from
   RateWindow bad_by_address_{absl::Minutes(1)};
   RateWindow bad_in_all_{absl::Seconds(1)};
 };

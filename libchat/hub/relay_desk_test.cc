@@ -32,7 +32,8 @@ SessionId Id(uint32_t n) {
 class RelayDeskTest : public ::testing::Test {
  protected:
   OpenResult Open(absl::string_view asker, absl::string_view target) {
-    return desk_.Open(UserRef{asker}, UserRef{target}, limits_, kNow, ++random_, &last_);
+    return desk_.Open(UserRef{asker}, UserRef{target}, asked_from_, limits_, kNow, ++random_,
+                      &last_);
   }
   // A new tunnel of alice's and bob's.
   Tunnel Opened() {
@@ -41,10 +42,33 @@ class RelayDeskTest : public ::testing::Test {
   }
 
   Limits limits_;
+  std::string asked_from_;
   uint64_t random_ = 1000;
   RelayDesk desk_;
   Tunnel last_;
 };
+
+TEST_F(RelayDeskTest, BoundsPendingTunnelsOfAnAddress) {
+  limits_.pending_tunnels_per_address = 2;
+  for (int i = 0; i < 3; ++i) Opened();  // who is exempt has no address
+  asked_from_ = "192.0.2.1";
+  const Tunnel first = Opened();
+  const Tunnel second = Opened();
+  EXPECT_EQ(Open("carol", "dave"), OpenResult::kAddressFull);
+  asked_from_ = "192.0.2.2";
+  Opened();
+
+  asked_from_ = "192.0.2.1";
+  desk_.Present(Id(1), first.connect_id, kNow);
+  EXPECT_EQ(Open("carol", "dave"), OpenResult::kAddressFull);
+  desk_.Present(Id(2), first.connect_id, kNow);
+  EXPECT_EQ(Open("carol", "dave"), OpenResult::kOpened);
+  EXPECT_EQ(Open("carol", "dave"), OpenResult::kAddressFull);
+  desk_.Erase(second.id);
+  EXPECT_EQ(Open("carol", "dave"), OpenResult::kOpened);
+  desk_.Erase(first.id);  // it had been taken from the count before
+  EXPECT_EQ(Open("carol", "dave"), OpenResult::kAddressFull);
+}
 
 TEST_F(RelayDeskTest, OpensForTwo) {
   const Tunnel tunnel = Opened();
@@ -67,7 +91,7 @@ TEST_F(RelayDeskTest, ConnectIdIsAPositive31BitNumberFromTheRandom) {
   for (uint64_t random : {uint64_t{0x123456789abcdef0}, uint64_t{0}, uint64_t{0x80000000},
                           ~uint64_t{0}, uint64_t{0x7fffffff}}) {
     RelayDesk desk;
-    ASSERT_EQ(desk.Open({"a"}, {"b"}, limits_, kNow, random, &last_), OpenResult::kOpened);
+    ASSERT_EQ(desk.Open({"a"}, {"b"}, "", limits_, kNow, random, &last_), OpenResult::kOpened);
     EXPECT_GT(last_.connect_id, 0);
     EXPECT_LT(last_.connect_id, int64_t{1} << 31);
     const int64_t wanted = static_cast<int64_t>(random & 0x7fffffff);
@@ -78,7 +102,7 @@ TEST_F(RelayDeskTest, ConnectIdIsAPositive31BitNumberFromTheRandom) {
 TEST_F(RelayDeskTest, ConnectIdsAreUniqueWhateverTheRandom) {
   std::set<int64_t> ids;
   for (int i = 0; i < 100; ++i) {
-    ASSERT_EQ(desk_.Open({"a"}, {"b"}, limits_, kNow, 0x7ffffff0, &last_), OpenResult::kOpened);
+    ASSERT_EQ(desk_.Open({"a"}, {"b"}, "", limits_, kNow, 0x7ffffff0, &last_), OpenResult::kOpened);
     EXPECT_TRUE(ids.insert(last_.connect_id).second) << last_.connect_id;
     EXPECT_GT(last_.connect_id, 0);
   }

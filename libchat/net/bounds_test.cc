@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "libchat/net/test_client.h"
 #include "libchat/net/test_packets.h"
@@ -33,7 +35,7 @@ bool StillServes(TestClient& client, absl::string_view name) {
 
 TEST(BoundsTest, WhoDoesNotLogInInTimeIsClosed) {
   Limits limits = TestLimits();
-  limits.login = absl::Seconds(1);
+  limits.login = limits.connect_id = absl::Seconds(1);
   TestServer server(limits);
   TestClient good = server.LoggedIn("good");
   TestClient silent(server.port());
@@ -49,7 +51,7 @@ TEST(BoundsTest, WhoDoesNotLogInInTimeIsClosed) {
 // A shard that has slept longer than the login time must not think that the newcomer has.
 TEST(BoundsTest, ALoginTimeBeginsWhenTheClientComes) {
   Limits limits = TestLimits();
-  limits.login = absl::Seconds(1);
+  limits.login = limits.connect_id = absl::Seconds(1);
   TestServer server(limits, /*threads=*/2);
   // Clients are dealt to the shards in turn: this one's shard is the only one with a clock to
   // watch, while it is cut the other sleeps.
@@ -59,6 +61,42 @@ TEST(BoundsTest, ALoginTimeBeginsWhenTheClientComes) {
   ASSERT_TRUE(server.AwaitIn(State::kLogin, 1));
   EXPECT_TRUE(late.Send(Login("late")));
   EXPECT_TRUE(late.Expect(LoginAccepted()));
+}
+
+// People type. Nothing is expected to happen, so time has to pass.
+TEST(BoundsTest, EachAnswerToALoginGivesTheLoginTimeAgain) {
+  Limits limits = TestLimits();
+  limits.login = limits.connect_id = absl::Seconds(2);
+  TestServer server(limits);
+  TestClient taken = server.LoggedIn("taken");
+  TestClient slow(server.port());
+  const absl::Time end = absl::Now() + absl::Seconds(5);
+  while (absl::Now() < end) {
+    ASSERT_TRUE(slow.Send(Login("taken")));
+    ASSERT_TRUE(slow.Expect(LoginRefused()));
+    ASSERT_TRUE(slow.Send(Login("not a name")));
+    ASSERT_TRUE(slow.Expect(LoginRefused()));
+  }
+  EXPECT_EQ(server.count(Counter::kCutLogin), 0);
+  EXPECT_EQ(slow.AwaitEnd(), StreamEnd::kClean);  // but no longer than that
+  EXPECT_EQ(server.count(Counter::kCutLogin), 1);
+}
+
+// It was opened for a connect_id, and its user has not said so yet.
+TEST(BoundsTest, AConnectionHasAsLongAsAConnectIdLives) {
+  Limits limits = TestLimits();
+  limits.login = absl::Milliseconds(10);
+  TestServer server(limits);
+  TestClient first(server.port());
+  const absl::Time later = absl::Now() + absl::Seconds(1);
+  Await([&] { return absl::Now() > later; }, "time to pass");
+  TestClient alice = server.LoggedIn("alice");
+  TestClient bob = server.LoggedIn("bob");
+  const uint32_t connect_id = AgreeOnRelay(alice, "alice", bob, "bob");
+  first.Send(PresentId(connect_id));
+  TestClient second(server.port());
+  second.Send(PresentId(connect_id));
+  EXPECT_TRUE(first.Expect(Established()));
 }
 
 TEST(BoundsTest, AFrameBeforeLoginIsSmall) {
@@ -169,6 +207,39 @@ TEST(BoundsTest, BoundsNewConnectionsOfAnAddressInAMinute) {
   TestServer server(limits);
   ConnectUntilRefused(server, 2, Counter::kRefusedNewPerAddress, "127.0.0.2");
   TestClient other = server.LoggedIn("other", "127.0.0.3");
+}
+
+TEST(BoundsTest, ARefusedConnectionIsLoggedOnceAMinuteForEachAddress) {
+  Limits limits = TestLimits();
+  limits.connections_per_address = 1;
+  TestServer server(limits);
+  std::vector<TestClient> clients;
+  for (const char* from : {"127.0.0.2", "127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.3"}) {
+    const size_t before = server.count(Counter::kConnectionsAccepted) +
+                          server.count(Counter::kRefusedConnectionsPerAddress);
+    clients.emplace_back(server.port(), from);
+    Await(
+        [&] {
+          return server.count(Counter::kConnectionsAccepted) +
+                     server.count(Counter::kRefusedConnectionsPerAddress) >
+                 before;
+        },
+        "an answer");
+  }
+  EXPECT_EQ(server.count(Counter::kRefusedConnectionsPerAddress), 3);
+  for (TestClient& client : clients) client.Close();
+  ASSERT_TRUE(server.AwaitConnections(0));
+  std::vector<std::string> refused;
+  for (const std::string& line : server.log()) {
+    if (line.rfind("refused", 0) == 0) refused.push_back(line);
+  }
+  ASSERT_EQ(refused.size(), 2);
+  const std::string rest =
+      absl::StrCat(" to chaton://127.0.0.1:", server.port(),
+                   ": limits.connections_per_address is reached; more of that address in this "
+                   "minute are only counted");
+  EXPECT_EQ(refused[0], "refused a connection from 127.0.0.2" + rest);
+  EXPECT_EQ(refused[1], "refused a connection from 127.0.0.3" + rest);
 }
 
 TEST(BoundsTest, WithItsMemoryFullTheServerLetsNobodyIn) {
@@ -455,6 +526,71 @@ TEST(BoundsTest, BoundsTunnelsOfAUser) {
   EXPECT_TRUE(carol.Expect(RefuseRelay("carol", "bob")));
   EXPECT_EQ(server.count(Counter::kRefusedTunnelsPerUser), 1);
   AgreeOnRelay(carol, "carol", dave, "dave");
+}
+
+TEST(BoundsTest, BoundsPendingTunnelsOfAnAddress) {
+  Limits limits = TestLimits();
+  limits.pending_tunnels_per_address = 1;
+  TestServer server(limits);
+  TestClient alice = server.LoggedIn("alice", "127.0.0.2");
+  TestClient bob = server.LoggedIn("bob", "127.0.0.3");
+  const uint32_t connect_id = AgreeOnRelay(alice, "alice", bob, "bob");
+  alice.Send(AskRelay("alice", "bob"));
+  bob.Expect(AskRelay("alice", "bob"));
+  bob.Send(AcceptRelay("alice", "bob"));
+  EXPECT_TRUE(alice.Expect(RefuseRelay("alice", "bob")));
+  EXPECT_EQ(server.count(Counter::kRefusedPendingTunnels), 1);
+  TestClient first(server.port());
+  TestClient second(server.port());
+  first.Send(PresentId(connect_id));
+  second.Send(PresentId(connect_id));
+  EXPECT_TRUE(first.Expect(Established()));
+  AgreeOnRelay(alice, "alice", bob, "bob");
+}
+
+// With the default bounds, but for the rate of the one who asks: each party has its own address.
+class TunnelsAcrossANetworkTest : public ::testing::Test {
+ protected:
+  static Limits Far() {
+    Limits limits;
+    limits.exempt_loopback = false;
+    limits.messages_per_second = kUnlimited;
+    return limits;
+  }
+  TestTunnel Open() {
+    TestTunnel tunnel;
+    tunnel.connect_id = AgreeOnRelay(alice_, "alice", bob_, "bob");
+    tunnel.first = TestClient(server_.port(), "127.0.0.2");
+    tunnel.first.Send(PresentId(tunnel.connect_id));
+    tunnel.second = TestClient(server_.port(), "127.0.0.3");
+    tunnel.second.Send(PresentId(tunnel.connect_id));
+    EXPECT_TRUE(tunnel.first.Expect(Established()));
+    EXPECT_TRUE(tunnel.second.Expect(Established()));
+    return tunnel;
+  }
+
+  TestServer server_{Far()};
+  TestClient alice_ = server_.LoggedIn("alice", "127.0.0.2");
+  TestClient bob_ = server_.LoggedIn("bob", "127.0.0.3");
+};
+
+TEST_F(TunnelsAcrossANetworkTest, ManyShortOnesInARow) {
+  for (int i = 0; i < 150; ++i) {
+    ASSERT_FALSE(HasFailure()) << i;
+    TestTunnel tunnel = Open();
+    tunnel.first.Send("question");
+    tunnel.first.HalfClose();
+    EXPECT_TRUE(tunnel.second.Expect("question"));
+  }
+  EXPECT_EQ(server_.count(Counter::kRefusedNewPerAddress), 0);
+}
+
+TEST_F(TunnelsAcrossANetworkTest, AsManyAtOnceAsAUserMayHave) {
+  std::vector<TestTunnel> tunnels;
+  for (int i = 0; i < 256 && !HasFailure(); ++i) tunnels.push_back(Open());
+  EXPECT_EQ(server_->hub().tunnel_count(), 256);
+  // Strangers of that address still find the bounds as they were.
+  TestClient next = server_.LoggedIn("next", "127.0.0.2");
 }
 
 TEST(BoundsTest, AConnectIdLivesOnlySoLong) {

@@ -71,7 +71,7 @@ TEST(BusyShardTest, AHalfClosedClientGetsWhatWasOnItsWay) {
 // A server that was late itself (stopped, swapped out) reads before it says that time is over.
 TEST(BusyShardTest, WhoSpokeInTimeIsNotCutBecauseTheServerIsLate) {
   Limits limits = TestLimits();
-  limits.login = absl::Milliseconds(500);
+  limits.login = limits.connect_id = absl::Milliseconds(500);
   GateDialect gate;
   TestServer server(limits, /*threads=*/1, {&gate});
   TestClient client(server.port());

@@ -26,6 +26,9 @@ constexpr size_t kLimitedReadBudget = 4 * 1024;
 constexpr absl::Duration kLinger = absl::Seconds(2);
 // For how long a client may go on faster than its rate until it is told.
 constexpr absl::Duration kTooFast = absl::Seconds(5);
+// How long a server that this one has connected to may take to answer, if limits.login is longer:
+// no human types there.
+constexpr absl::Duration kLongestMerge = absl::Seconds(15);
 
 // The account is there (or not) whether its client still is or not.
 void CountRegistration(Shard& shard, absl::string_view name, RegisterResult result) {
@@ -79,9 +82,32 @@ SessionLimits Connection::SessionLimitsNow() const {
 }
 
 void Connection::Start() {
-  login_by_ = shard_.now() + shard_.limits().login;
-  shard_.CallAt(login_by_, id_);
+  login_by_ = login_call_ = shard_.now() + LoginTime();
+  shard_.CallAt(login_call_, id_);
   AwaitInput();
+}
+
+absl::Duration Connection::LoginTime() const {
+  const Limits& limits = shard_.limits();
+  if (link_ == Link::kOpening) return std::min(limits.login, kLongestMerge);
+  // A connection may have come to present a connect_id, and wait for its user to say so.
+  const bool may_be_half = listener_.dialect->client_traits().relays;
+  return may_be_half ? std::max(limits.login, limits.connect_id) : limits.login;
+}
+
+void Connection::RestartLoginTime() {
+  if (login_by_ == absl::InfiniteFuture()) return;
+  login_by_ = shard_.now() + LoginTime();
+  // The call that is due asks for the next one, however often this was called meanwhile.
+  if (login_by_ >= login_call_) return;
+  login_call_ = login_by_;
+  shard_.CallAt(login_call_, id_);
+}
+
+void Connection::OnLoginTime() {
+  if (login_by_ <= shard_.now()) return CutOff(Farewell::kLoginTimeout, Counter::kCutLogin);
+  login_call_ = login_by_;
+  shard_.CallAt(login_call_, id_);
 }
 
 ConnectionInfo Connection::Info() const {
@@ -415,7 +441,10 @@ void Connection::OnTime() {
     }
   }
   if (file_room_by_ <= now) OnFileRoomTime();
-  if (login_by_ <= now) return CutOff(Farewell::kLoginTimeout, Counter::kCutLogin);
+  if (login_call_ <= now) {
+    OnLoginTime();
+    if (state_ != State::kOpen) return;
+  }
   if (resume_at_ <= now && state_ == State::kOpen) {
     resume_at_ = absl::InfiniteFuture();
     Process(unread_);
@@ -432,6 +461,13 @@ void Connection::OnMail(Mail& mail) {
     }
     OnEvent(*event, mail.at);
     if (const auto* chunk = std::get_if<FileChunk>(event)) OnFileBytesQueued(chunk->content.size());
+  } else if (const ClosingNotice* notice = std::get_if<ClosingNotice>(&mail.what)) {
+    OnEvent(notice->event, mail.at);
+    // In this turn it is written, unless its client is slow to read: then the relay stops waiting
+    // by itself (limits.relay_notice).
+    shard_.AtEndOfTurn([self = shared_from_this(), tunnel = notice->tunnel, shard = notice->shard] {
+      if (self->out_.own_bytes() == 0) self->shard_.PassNotice(shard, tunnel);
+    });
   } else if (std::holds_alternative<FileRoom>(mail.what)) {
     OnFileRoom();
   } else if (const JoinRelay* join = std::get_if<JoinRelay>(&mail.what)) {
@@ -473,9 +509,13 @@ void Connection::Join(const JoinRelay& join) {
   end.early = std::move(unread_);
   end.pass = std::move(pass_);
   end.pass.Authenticated();
+  end.end_waits_for_notice = session_->relay_end_waits_for_notice();
   state_ = State::kGone;
   asio::error_code failed;
   end.fd = UniqueFd(socket_.release(failed));
+  // Whatever closes it before both streams have ended, be it the death of this process, must not
+  // look like their end.
+  ResetOnClose(end.fd.get());
   shard_.Forget(*this);
   shard_.SendToRelay(join, std::move(end));
 }
@@ -488,6 +528,7 @@ void Connection::Send(absl::string_view bytes) {
   out_.Append(bytes, send_at_.value_or(shard_.hub().log(dialect()).head()));
   shard_.AddOwnBytes(static_cast<int64_t>(bytes.size()));
   MarkDirty();
+  RestartLoginTime();  // a login or registration was answered, if it still has to log in
   if (private_queue_full_ || !OverPrivateQueue()) return;
   private_queue_full_ = true;
   shard_.CallAt(shard_.now(), id_);
@@ -529,7 +570,7 @@ LoginResult Connection::Login(absl::string_view name) {
 }
 
 LoginResult Connection::Enter(absl::string_view name, Hub::LoginRight right) {
-  Hub::LoginReply reply = shard_.hub().Login(id_, dialect(), name, right);
+  Hub::LoginReply reply = shard_.hub().Login(id_, dialect(), name, right, pass_.counted_as());
   if (reply.result != LoginResult::kAccepted) {
     Charge();
     return reply.result;
@@ -688,7 +729,9 @@ std::string Connection::PeerAddress() const {
 
 TicketResult Connection::PresentTicket(int64_t connect_id) {
   if (logged_in_) return TicketResult::kRefused;  // a user's connection is not half of a relay
-  return shard_.hub().PresentTicket(id_, connect_id, pass_.counted_as());
+  const TicketResult result = shard_.hub().PresentTicket(id_, connect_id, pass_.counted_as());
+  if (result == TicketResult::kAccepted) pass_.BecomeHalf();
+  return result;
 }
 
 Delivery Connection::CloseRelay(int64_t connect_id, UserRef other) {

@@ -135,6 +135,11 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   // is its client's last.
   void OnEvent(const Event& event, uint64_t at, bool last = false);
   LoginResult Enter(absl::string_view name, Hub::LoginRight right);
+  // How long it may take until it logs in or presents a connect_id.
+  absl::Duration LoginTime() const;
+  // It has that time from now on, if it still has to.
+  void RestartLoginTime();
+  void OnLoginTime();
   // Answers the session once it has paused.
   void AnswerLater(Event event);
   void OnChecked(absl::string_view name, Hub::LoginRight right, CheckResult result);
@@ -205,6 +210,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   int32_t server_ = 0;   // that is at the other end, as far as is known
   uint64_t dialed_ = 0;  // this server has opened it
   absl::Time login_by_ = absl::InfiniteFuture();
+  absl::Time login_call_ = absl::InfiniteFuture();  // when the shard was asked to look at that
   absl::Time resume_at_ = absl::InfiniteFuture();
   absl::Time throttled_since_ = absl::InfiniteFuture();
   absl::Time close_by_ = absl::InfiniteFuture();

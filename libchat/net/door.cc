@@ -56,11 +56,11 @@ std::optional<Door::Pass> Door::Admit(const asio::ip::address& address, absl::Ti
     ++counts.connections;
     ++counts.unauthenticated;
   }
-  return Pass(this, std::move(counted_as));
+  return Pass(this, std::move(counted_as), now);
 }
 
 Door::Pass Door::AdmitOwn() {
-  Pass pass(this, "");
+  Pass pass(this, "", absl::InfinitePast());
   pass.authenticated_ = true;
   absl::MutexLock lock(&mu_);
   ++total_;
@@ -72,7 +72,15 @@ void Door::Pass::Authenticated() {
   authenticated_ = true;
   absl::MutexLock lock(&door_->mu_);
   --door_->unauthenticated_;
-  if (!counted_as_.empty()) --door_->addresses_[counted_as_].unauthenticated;
+  door_->TakeFrom(counted_as_, &Address::unauthenticated);
+}
+
+void Door::Pass::BecomeHalf() {
+  if (door_ == nullptr || is_half_) return;
+  is_half_ = true;
+  absl::MutexLock lock(&door_->mu_);
+  door_->TakeFrom(counted_as_, &Address::connections);
+  door_->new_by_address_.TakeBack(counted_as_, since_);
 }
 
 Door::Pass::~Pass() {
@@ -80,9 +88,14 @@ Door::Pass::~Pass() {
   Authenticated();
   absl::MutexLock lock(&door_->mu_);
   --door_->total_;
-  if (counted_as_.empty()) return;
-  const auto it = door_->addresses_.find(counted_as_);
-  if (--it->second.connections == 0) door_->addresses_.erase(it);
+  if (!is_half_) door_->TakeFrom(counted_as_, &Address::connections);
+}
+
+void Door::TakeFrom(const std::string& counted_as, int64_t Address::*count) {
+  if (counted_as.empty()) return;
+  const auto it = addresses_.find(counted_as);
+  --(it->second.*count);
+  if (it->second.connections == 0 && it->second.unauthenticated == 0) addresses_.erase(it);
 }
 
 void Door::SetLimits(const Limits& limits) {

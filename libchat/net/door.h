@@ -25,7 +25,8 @@ namespace chat::net {
 std::string CountedAs(const asio::ip::address& address, bool exempt_loopback);
 
 // Thread safety: all methods may be called from any thread; a Pass belongs to one thread at a time.
-// Invariants: total_, unauthenticated_ and addresses_ count exactly the passes that are out.
+// Invariants: total_, unauthenticated_ and addresses_ count exactly the passes that are out, but
+// for halves of tunnels, which are not among the connections of an address.
 class Door {
  public:
   // The right of one connection to be here; given back when it is destroyed. The Door outlives it.
@@ -37,22 +38,30 @@ class Door {
       std::swap(door_, other.door_);
       std::swap(counted_as_, other.counted_as_);
       std::swap(authenticated_, other.authenticated_);
+      std::swap(is_half_, other.is_half_);
+      std::swap(since_, other.since_);
       return *this;
     }
     ~Pass();
 
     // From now on it does not count as unauthenticated.
     void Authenticated();
+    // It is half of a tunnel: from now on limits.tunnels bounds it, and not connections_per_address
+    // and new_connections_per_address_per_minute.
+    void BecomeHalf();
     // Empty: exempt from bounds an address.
     const std::string& counted_as() const { return counted_as_; }
 
    private:
     friend class Door;
-    Pass(Door* door, std::string counted_as) : door_(door), counted_as_(std::move(counted_as)) {}
+    Pass(Door* door, std::string counted_as, absl::Time since)
+        : door_(door), counted_as_(std::move(counted_as)), since_(since) {}
 
     Door* door_ = nullptr;
     std::string counted_as_;
     bool authenticated_ = false;
+    bool is_half_ = false;
+    absl::Time since_;
   };
 
   explicit Door(const Limits& limits) : limits_(limits) {}
@@ -77,6 +86,9 @@ class Door {
     int64_t unauthenticated = 0;
   };
 
+  // Takes one from a count of an address.
+  void TakeFrom(const std::string& counted_as, int64_t Address::*count)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::optional<Counter> Refusal(const std::string& counted_as, absl::Time now, double chance) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

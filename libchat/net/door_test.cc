@@ -134,6 +134,46 @@ TEST(DoorTest, ANetworkOfIpv6AddressesIsOneAddress) {
   EXPECT_TRUE(Knock(door, "2001:db8:1:3::1").pass);
 }
 
+TEST(DoorTest, AHalfOfATunnelGivesBackWhatItsAddressWasCharged) {
+  Limits limits = Unbounded();
+  limits.connections_per_address = 2;
+  limits.new_connections_per_address_per_minute = 3;
+  Door door(limits);
+  std::vector<Answer> halves;
+  for (int i = 0; i < 10; ++i) {
+    halves.push_back(Knock(door, "192.0.2.1"));
+    ASSERT_TRUE(halves.back().pass) << i;
+    halves.back().pass->BecomeHalf();
+    halves.back().pass->BecomeHalf();  // saying it twice changes nothing
+  }
+  EXPECT_EQ(door.count(), 10);  // but they are there
+  Answer first = Knock(door, "192.0.2.1");
+  Answer second = Knock(door, "192.0.2.1");
+  ASSERT_TRUE(first.pass && second.pass);
+  EXPECT_EQ(Knock(door, "192.0.2.1").refused, Counter::kRefusedConnectionsPerAddress);
+
+  halves.clear();
+  EXPECT_EQ(Knock(door, "192.0.2.1").refused, Counter::kRefusedNewPerAddress);
+  first.pass.reset();
+  second.pass.reset();
+  EXPECT_EQ(Knock(door, "192.0.2.1").refused, Counter::kRefusedNewPerAddress);
+  EXPECT_EQ(door.count(), 0);
+}
+
+TEST(DoorTest, AHalfThatWaitsCountsAsNotLoggedIn) {
+  Limits limits = Unbounded();
+  limits.unauthenticated_per_address = 1;
+  Door door(limits);
+  Answer half = Knock(door, "192.0.2.1");
+  ASSERT_TRUE(half.pass);
+  half.pass->BecomeHalf();
+  EXPECT_EQ(Knock(door, "192.0.2.1").refused, Counter::kRefusedUnauthenticatedPerAddress);
+  half.pass->Authenticated();
+  EXPECT_TRUE(Knock(door, "192.0.2.1").pass);
+  half.pass.reset();
+  EXPECT_TRUE(Knock(door, "192.0.2.1").pass);
+}
+
 TEST(DoorTest, BoundsThoseThatHaveNotLoggedIn) {
   Limits limits = Unbounded();
   limits.unauthenticated = 2;

@@ -150,9 +150,12 @@ void UseTunnel(TestServer& server, uint32_t connect_id) {
   first.Send(PresentId(connect_id));
   Await([&] { return first.Readable() || server.CountIn(ConnectionInfo::State::kWaitingForPeer); },
         "the first half");
+  if (first.Readable()) return;  // it did not get in
   TestClient second(server.port());
   second.Send(PresentId(connect_id));
-  Await([&] { return first.Readable() && second.Readable(); }, "the second half, or an end");
+  Await([&] { return second.Readable(); }, "the second half, or an end");
+  if (second.Receive(1).empty()) return;  // it did not get in
+  Await([&] { return first.Readable(); }, "the first half, or an end");
   const std::string bytes(100'000, 'x');
   first.Send(bytes);
   first.HalfClose();
@@ -193,12 +196,13 @@ void Use(TestServer& server) {
 TEST_P(FaultsTest, TheServerSurvivesTheRefusalOfAnyCall) {
   is_test = true;
   Limits limits = TestLimits();
-  limits.connect_id = absl::Milliseconds(100);  // the other half may not get in
   for (const int error : GetParam().errors) {
     int number = 0;
+    int in_vain = 0;  // rounds in a row without that call: on a busy machine some are short
     bool refused = true;
-    while (refused && number < 200) {
-      SCOPED_TRACE(absl::StrCat("call ", ++number, " fails: ", error));
+    while ((refused || in_vain < 3) && number < 200) {
+      if (refused) ++number;
+      SCOPED_TRACE(absl::StrCat("call ", number, " fails: ", error));
       TestServer server(limits);
       refused_call = GetParam().call;
       calls_until_refusal = number;
@@ -207,6 +211,7 @@ TEST_P(FaultsTest, TheServerSurvivesTheRefusalOfAnyCall) {
       Use(server);
       armed = false;
       refused = calls_until_refusal <= 0;
+      in_vain = refused ? 0 : in_vain + 1;
       // Everybody has gone, whatever happened, and who comes now is served.
       ASSERT_TRUE(server.AwaitConnections(0));
       TestClient next = server.LoggedIn("next");

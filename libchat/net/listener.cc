@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "libchat/net/door.h"
 #include "libchat/net/socket_options.h"
 
 namespace chat::net {
@@ -20,6 +22,24 @@ constexpr absl::Duration kLongestRest = absl::Seconds(1);
 constexpr int kBacklog = 4096;
 // From this share of limits.memory on nobody is let in.
 constexpr double kMemoryFull = 0.95;
+
+// The name of what is reached, without "limits.".
+absl::string_view LimitOf(Counter refused) {
+  switch (refused) {
+    case Counter::kRefusedConnections:
+      return "connections";
+    case Counter::kRefusedConnectionsPerAddress:
+      return "connections_per_address";
+    case Counter::kRefusedNewPerAddress:
+      return "new_connections_per_address_per_minute";
+    case Counter::kRefusedUnauthenticated:
+      return "unauthenticated";
+    case Counter::kRefusedUnauthenticatedPerAddress:
+      return "unauthenticated_per_address";
+    default:
+      return "memory";
+  }
+}
 
 UniqueFd OpenSpare() { return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
@@ -121,6 +141,16 @@ void Listener::Rest() {
   });
 }
 
+void Listener::LogRefusal(const asio::ip::address& from, Counter bound) {
+  const std::string source = CountedAs(from, /*exempt_loopback=*/false);
+  if (shared_.refusals_logged.count(source, home_.now()) > 0) return;
+  shared_.refusals_logged.Add(source, home_.now());
+  shared_.log(LogLevel::kWarning,
+              absl::StrCat("refused a connection from ", source, " to ", info_.url, ": limits.",
+                           LimitOf(bound),
+                           " is reached; more of that address in this minute are only counted"));
+}
+
 void Listener::Admit(UniqueFd fd, const asio::ip::tcp::endpoint& from) {
   const double chance = std::generate_canonical<double, 32>(random_);
   Counter refused = Counter::kRefusedMemory;
@@ -136,6 +166,7 @@ void Listener::Admit(UniqueFd fd, const asio::ip::tcp::endpoint& from) {
     event.dialect = std::string(info_.dialect->name());
     event.detail = std::string(CounterName(refused));
     shared_.hub.events().Emit(std::move(event));
+    LogRefusal(from.address(), refused);
     return home_.Refuse(std::move(fd), protocol, info_);
   }
   shared_.hub.counters().Add(Counter::kConnectionsAccepted);

@@ -43,6 +43,8 @@ class Listener {
   void AwaitClients();
   void Accept();
   void Admit(UniqueFd fd, const asio::ip::tcp::endpoint& from);
+  // One line a minute for each source.
+  void LogRefusal(const asio::ip::address& from, Counter bound);
   void Rest();
 
   Shard& home_;

@@ -5,13 +5,17 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "libchat/dialect/dialect.h"
 #include "libchat/net/test_client.h"
 #include "libchat/net/test_packets.h"
 #include "libchat/net/test_server.h"
@@ -150,6 +154,135 @@ TEST_P(RelayTest, WhatWasSaidBeforeAHalfCloseArrivesInSpiteOfAReset) {
   ExpectNoTunnels();
 }
 
+// Sends until nothing has gone out for a while: returns what did.
+std::string SendUntilStopped(TestClient& client) {
+  std::string sent;
+  std::string block;
+  pollfd writable = {.fd = client.fd(), .events = POLLOUT, .revents = 0};
+  for (uint64_t number = 0; ::poll(&writable, 1, /*ms=*/500) > 0;) {
+    if (block.empty()) FillBlock(number++, block);
+    const size_t n = client.SendSome(block);
+    sent.append(block, 0, n);
+    block.erase(0, n);
+  }
+  return sent;
+}
+
+// As a server that refuses an upload: it answers without having read all, and leaves. The relay
+// meets that when it writes, while the answer is still to be read.
+TEST_P(RelayTest, WhatWasSaidInsteadOfReadingArrives) {
+  std::string answer;
+  FillBlock(3, answer);
+  answer.resize(100'000);
+  for (int i = 0; i < 3; ++i) {
+    TestTunnel tunnel = Open();
+    SendUntilStopped(tunnel.first);
+    ASSERT_TRUE(tunnel.second.Send(answer));
+    tunnel.second.Close();  // with so much unread that is a reset
+    StreamEnd end;
+    EXPECT_TRUE(tunnel.first.ReceiveAll(&end) == answer);
+    EXPECT_EQ(end, StreamEnd::kReset);
+  }
+  ExpectNoTunnels();
+}
+
+// The same, where it had read all, and it is the first side that reads late.
+TEST_P(RelayTest, WhatWasSaidBeforeAResetArrives) {
+  const uint32_t connect_id = AgreeOnRelay(alice_, "alice", bob_, "bob");
+  std::string said;
+  FillBlock(7, said);
+  said.resize(said.size() / 2);
+  TestClient first(server_.port());
+  first.Send(PresentId(connect_id));
+  ASSERT_TRUE(server_.AwaitIn(State::kWaitingForPeer, 1));
+  TestClient second(server_.port(), "127.0.0.1", /*receive_buffer=*/4096);
+  second.Send(PresentId(connect_id));
+  ASSERT_TRUE(first.Expect(Established()));
+  first.Send(said);
+  Await([&] { return server_->hub().Tunnels(0, 1).at(0).bytes_from_first == said.size(); },
+        "all bytes on their way");
+  first.Reset();
+  StreamEnd end;
+  EXPECT_TRUE(second.ReceiveAll(&end) == Established() + said);
+  EXPECT_EQ(end, StreamEnd::kReset);
+  ExpectNoTunnels();
+}
+
+// Both streams have ended, and the server has closed its sockets, before one side reads.
+TEST_P(RelayTest, WhatIsOnItsWayWhenBothHaveEndedArrives) {
+  const uint32_t connect_id = AgreeOnRelay(alice_, "alice", bob_, "bob");
+  std::string said;
+  FillBlock(9, said);
+  said.resize(said.size() / 2);
+  TestClient first(server_.port());
+  first.Send(PresentId(connect_id) + said);
+  first.HalfClose();
+  ASSERT_TRUE(server_.AwaitIn(State::kWaitingForPeer, 1));
+  TestClient second(server_.port(), "127.0.0.1", /*receive_buffer=*/4096);
+  second.Send(PresentId(connect_id));
+  second.HalfClose();
+  ExpectNoTunnels();
+  server_.Stop();
+  StreamEnd end;
+  EXPECT_TRUE(second.ReceiveAll(&end) == Established() + said);
+  EXPECT_EQ(end, StreamEnd::kClean);
+  EXPECT_EQ(first.ReceiveAll(&end), Established());
+  EXPECT_EQ(end, StreamEnd::kClean);
+}
+
+// ---- The end of the server ----
+
+TEST_P(RelayTest, AServerThatEndsResetsWhatHasNotEnded) {
+  TestTunnel open = Open();
+  open.first.Send("some of it");
+  EXPECT_TRUE(open.second.Expect("some of it"));
+  TestTunnel half = Open();
+  half.first.Send("all of it");
+  half.first.HalfClose();
+  StreamEnd end;
+  EXPECT_EQ(half.second.ReceiveAll(&end), "all of it");
+  EXPECT_EQ(end, StreamEnd::kClean);
+  half.second.Send("some of the answer");
+  EXPECT_TRUE(half.first.Expect("some of the answer"));
+
+  server_.Stop();
+  EXPECT_EQ(open.first.AwaitEnd(), StreamEnd::kReset);
+  EXPECT_EQ(open.second.AwaitEnd(), StreamEnd::kReset);
+  EXPECT_EQ(half.first.AwaitEnd(), StreamEnd::kReset);
+}
+
+class BriefDrainTest : public RelayTest {
+ protected:
+  BriefDrainTest() : RelayTest(Brief()) {}
+
+ private:
+  static Limits Brief() {
+    Limits limits = TestLimits();
+    limits.drain_relays = absl::Seconds(1);
+    return limits;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Threads, BriefDrainTest, ::testing::Values(1, 2));
+
+// However busy they are.
+TEST_P(BriefDrainTest, WhatHasNotEndedInTimeIsReset) {
+  TestTunnel idle = Open();
+  TestTunnel busy = Open();
+  TestTunnel half = Open();
+  half.second.HalfClose();
+  EXPECT_EQ(half.first.AwaitEnd(), StreamEnd::kClean);
+  server_->Drain();
+  Await([&] { return !busy.first.Send("x") || !busy.second.Expect("x") || idle.first.Readable(); },
+        "the end");
+  EXPECT_EQ(idle.first.AwaitEnd(), StreamEnd::kReset);
+  EXPECT_EQ(idle.second.AwaitEnd(), StreamEnd::kReset);
+  EXPECT_EQ(busy.first.AwaitEnd(), StreamEnd::kReset);
+  EXPECT_EQ(busy.second.AwaitEnd(), StreamEnd::kReset);
+  EXPECT_EQ(half.second.AwaitEnd(), StreamEnd::kReset);
+  EXPECT_EQ(server_.count(Counter::kRelaysCut), 3);
+}
+
 TEST_P(RelayTest, BytesRightBehindTheIdBelongToTheRelay) {
   const uint32_t connect_id = AgreeOnRelay(alice_, "alice", bob_, "bob");
   TestClient first(server_.port());
@@ -281,19 +414,19 @@ class BriefRelayTest : public RelayTest {
  private:
   static Limits Brief() {
     Limits limits = TestLimits();
-    limits.relay_close = absl::Milliseconds(100);
+    limits.relay_close = absl::Seconds(1);
     return limits;
   }
 };
 
 INSTANTIATE_TEST_SUITE_P(Threads, BriefRelayTest, ::testing::Values(1, 2));
 
-TEST_P(BriefRelayTest, WhatIsStillOpenAfterItsTimeIsClosed) {
+TEST_P(BriefRelayTest, WhatIsStillOpenAfterItsTimeIsReset) {
   TestTunnel tunnel = Open();
   bob_.Send(CloseRelay(tunnel.connect_id, "alice", "bob"));
   EXPECT_TRUE(alice_.Expect(RelayClosing("bob")));
-  EXPECT_EQ(tunnel.first.AwaitEnd(), StreamEnd::kClean);
-  EXPECT_EQ(tunnel.second.AwaitEnd(), StreamEnd::kClean);
+  EXPECT_EQ(tunnel.first.AwaitEnd(), StreamEnd::kReset);
+  EXPECT_EQ(tunnel.second.AwaitEnd(), StreamEnd::kReset);
   ExpectNoTunnels();
   EXPECT_EQ(server_.count(Counter::kRelaysCut), 1);
 }
@@ -307,6 +440,140 @@ TEST_P(BriefRelayTest, NobodyCanPutOffTheEndByAskingAgain) {
         return tunnel.second.Readable();
       },
       "the end");
+  EXPECT_EQ(tunnel.second.AwaitEnd(), StreamEnd::kReset);
+}
+
+// Nothing is expected to happen, so time has to pass.
+TEST_P(BriefRelayTest, ATunnelThatIsStillUsedIsNotClosed) {
+  TestTunnel tunnel = Open();
+  bob_.Send(CloseRelay(tunnel.connect_id, "alice", "bob"));
+  EXPECT_TRUE(alice_.Expect(RelayClosing("bob")));
+  const absl::Time end = absl::Now() + absl::Milliseconds(2500);
+  // One direction is enough.
+  while (absl::Now() < end) {
+    ASSERT_TRUE(tunnel.first.Send("x"));
+    ASSERT_TRUE(tunnel.second.Expect("x"));
+  }
+  tunnel.first.HalfClose();
+  EXPECT_EQ(tunnel.second.AwaitEnd(), StreamEnd::kClean);
+  tunnel.second.Close();
+  EXPECT_EQ(tunnel.first.AwaitEnd(), StreamEnd::kClean);
+  EXPECT_EQ(server_.count(Counter::kRelaysCut), 0);
+}
+
+TEST_P(RelayTest, AnEndThatIsAskedForBeforeBothHalvesHaveComeFreesThePlace) {
+  const uint32_t connect_id = AgreeOnRelay(alice_, "alice", bob_, "bob");
+  TestClient half(server_.port());
+  half.Send(PresentId(connect_id));
+  ASSERT_TRUE(server_.AwaitIn(State::kWaitingForPeer, 1));
+  alice_.Send(CloseRelay(connect_id, "alice", "bob"));
+  EXPECT_TRUE(bob_.Expect(RelayClosing("alice")));
+  EXPECT_EQ(half.AwaitEnd(), StreamEnd::kClean);
+  half.Close();
+  ExpectNoTunnels();
+}
+
+// ---- Ends that are announced: where a LONG has 8 bytes ----
+
+std::string PresentLongId(uint32_t connect_id) { return Op(9) + Int(0) + Int(connect_id); }
+
+class AnnouncedEndTest : public ::testing::TestWithParam<uint32_t> {
+ protected:
+  void Start(absl::Duration relay_notice) {
+    Limits limits = TestLimits();
+    limits.relay_notice = relay_notice;
+    server_.emplace(limits, GetParam(), std::vector<const Dialect*>(), nullptr,
+                    /*long_bytes_8=*/true);
+    alice_ = server_->LoggedIn("alice");
+    bob_ = server_->LoggedIn("bob");
+  }
+  TestTunnel Open() {
+    TestTunnel tunnel;
+    tunnel.connect_id = AgreeOnRelay(alice_, "alice", bob_, "bob");
+    for (TestClient* half : {&tunnel.first, &tunnel.second}) {
+      *half = TestClient(server_->port(1));
+      half->Send(PresentLongId(tunnel.connect_id));
+      if (half == &tunnel.first) server_->AwaitIn(State::kWaitingForPeer, 1);
+    }
+    tunnel.first.Expect(Established());
+    tunnel.second.Expect(Established());
+    return tunnel;
+  }
+  // Gives the server time to do what it must not do.
+  void SomeRounds() {
+    for (int i = 0; i < 50; ++i) {
+      ASSERT_TRUE(alice_.Send(Message("alice", "round")));
+      ASSERT_TRUE(alice_.Expect(Message("alice", "round")));
+      ASSERT_TRUE(bob_.Expect(Message("alice", "round")));
+    }
+  }
+
+  std::optional<TestServer> server_;
+  TestClient alice_;
+  TestClient bob_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Threads, AnnouncedEndTest, ::testing::Values(1, 2));
+
+// The programs that exist end their half and announce it right behind that, and those at the other
+// end do not survive it the other way round.
+TEST_P(AnnouncedEndTest, TheAnnouncementComesFirst) {
+  Start(absl::InfiniteDuration());
+  for (int i = 0; i < 20; ++i) {
+    TestTunnel tunnel = Open();
+    tunnel.first.Send("last words");
+    tunnel.first.Close();
+    EXPECT_TRUE(tunnel.second.Expect("last words"));  // they do not wait
+    if (i == 0) {
+      SomeRounds();
+      EXPECT_FALSE(tunnel.second.Readable());
+    }
+    alice_.Send(CloseRelay(tunnel.connect_id, "alice", "bob"));
+    EXPECT_EQ(tunnel.second.AwaitEnd(), StreamEnd::kClean);
+    EXPECT_TRUE(bob_.Readable());
+    EXPECT_TRUE(bob_.Expect(RelayClosing("alice")));
+    tunnel.second.Close();
+  }
+  EXPECT_TRUE(server_->AwaitConnections(2));
+}
+
+TEST_P(AnnouncedEndTest, AnEndThatWasAnnouncedBeforeIsPassedOnAtOnce) {
+  Start(absl::InfiniteDuration());
+  TestTunnel tunnel = Open();
+  bob_.Send(CloseRelay(tunnel.connect_id, "alice", "bob"));
+  EXPECT_TRUE(alice_.Expect(RelayClosing("bob")));
+  tunnel.second.HalfClose();
+  EXPECT_EQ(tunnel.first.AwaitEnd(), StreamEnd::kClean);
+  tunnel.first.Send("answer");
+  EXPECT_TRUE(tunnel.second.Expect("answer"));
+  tunnel.first.HalfClose();
+  EXPECT_EQ(tunnel.second.AwaitEnd(), StreamEnd::kClean);
+}
+
+TEST_P(AnnouncedEndTest, AnEndThatNobodyAnnouncesWaitsOnlySoLong) {
+  Start(absl::Milliseconds(100));
+  TestTunnel tunnel = Open();
+  tunnel.first.HalfClose();
+  EXPECT_EQ(tunnel.second.AwaitEnd(), StreamEnd::kClean);
+  tunnel.second.Send("answer");
+  tunnel.second.Close();
+  StreamEnd end;
+  EXPECT_EQ(tunnel.first.ReceiveAll(&end), "answer");
+  EXPECT_EQ(end, StreamEnd::kClean);
+  EXPECT_TRUE(server_->AwaitConnections(2));
+}
+
+TEST_P(AnnouncedEndTest, AResetNeedsNoAnnouncement) {
+  Start(absl::InfiniteDuration());
+  TestTunnel tunnel = Open();
+  tunnel.first.Reset();
+  EXPECT_EQ(tunnel.second.AwaitEnd(), StreamEnd::kReset);
+}
+
+TEST_P(AnnouncedEndTest, WhereALongHasFourBytesNothingWaits) {
+  Start(absl::InfiniteDuration());
+  TestTunnel tunnel = OpenTunnel(*server_, alice_, "alice", bob_, "bob");
+  tunnel.first.HalfClose();
   EXPECT_EQ(tunnel.second.AwaitEnd(), StreamEnd::kClean);
 }
 
@@ -357,20 +624,6 @@ TEST_P(RelayTest, TwoHundredTunnelsAtOnce) {
     EXPECT_EQ(end, StreamEnd::kClean);
   }
   ExpectNoTunnels();
-}
-
-// Sends until nothing has gone out for a while: returns what did.
-std::string SendUntilStopped(TestClient& client) {
-  std::string sent;
-  std::string block;
-  pollfd writable = {.fd = client.fd(), .events = POLLOUT, .revents = 0};
-  for (uint64_t number = 0; ::poll(&writable, 1, /*ms=*/500) > 0;) {
-    if (block.empty()) FillBlock(number++, block);
-    const size_t n = client.SendSome(block);
-    sent.append(block, 0, n);
-    block.erase(0, n);
-  }
-  return sent;
 }
 
 TEST_P(RelayTest, ASlowSideStopsTheOther) {

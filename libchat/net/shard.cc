@@ -85,7 +85,7 @@ void Shard::Run() {
     if (stopped_ || !dirty_.empty()) continue;
     if (shared_.hub.Sleep(index_, seen_)) context_.run_one();
   }
-  relays_.clear();
+  relays_.clear();  // each of them with a reset
   meetings_.clear();
   for (Slot& slot : slots_) slot.connection.reset();
 }
@@ -192,7 +192,7 @@ void Shard::DeliverMail() {
   shared_.hub.TakeMail(index_, mail_, absl::MakeSpan(heads_));
   for (Mail& mail : mail_) {
     if (const auto* end = std::get_if<chat::EndRelay>(&mail.what)) {
-      EndRelay(end->tunnel, end->grace);
+      EndRelay(*end);
     } else if (Connection* connection = Find(mail.to);
                connection != nullptr && !connection->gone()) {
       connection->OnMail(mail);
@@ -349,32 +349,55 @@ void Shard::SendToRelay(const JoinRelay& join, RelayEnd end) {
 void Shard::Meet(const JoinRelay& join, RelayEnd end) {
   const auto it = meetings_.find(join.tunnel);
   if (it == meetings_.end()) {
-    meetings_.emplace(join.tunnel, Meeting{std::move(end), join.half});
+    Meeting& meeting = meetings_[join.tunnel];
+    meeting.end = std::move(end);
+    meeting.half = join.half;
     return;
   }
   Meeting other = std::move(it->second);
   meetings_.erase(it);
   if (!end.fd || !other.end.fd || other.closed) {
-    for (RelayEnd* open : {&end, &other.end}) {
-      if (open->fd) ResetOnClose(open->fd.get());
-    }
     return shared_.hub.RelayEnded(join.tunnel, "one side has gone");
   }
   if (join.half == 0) std::swap(end, other.end);
   auto relay = std::make_shared<Relay>(*this, context_, join.tunnel, std::move(other.end),
                                        std::move(end), join.traffic);
   relays_.emplace(join.tunnel, relay);
+  relay->CloseAfter(other.close_after);
+  relay->CloseWhenIdle(other.close_when_idle);
+  if (other.noticed) relay->OnNotice();
   relay->Start();
 }
 
-void Shard::EndRelay(uint64_t tunnel, absl::Duration grace) {
-  if (const auto it = meetings_.find(tunnel); it != meetings_.end()) it->second.closed = true;
-  const auto it = relays_.find(tunnel);
+void Shard::EndRelay(const chat::EndRelay& end) {
+  if (const auto it = meetings_.find(end.tunnel); it != meetings_.end()) {
+    Meeting& meeting = it->second;
+    if (end.grace <= absl::ZeroDuration()) {
+      meeting.closed = true;
+    } else {
+      (end.when_idle ? meeting.close_when_idle : meeting.close_after) = end.grace;
+    }
+  }
+  const auto it = relays_.find(end.tunnel);
   if (it == relays_.end()) return;
   const std::shared_ptr<Relay> relay = it->second;
-  if (grace > absl::ZeroDuration()) return relay->CloseAfter(grace);
-  shared_.hub.counters().Add(Counter::kRelaysCut);
-  relay->Abort("closed by the server");
+  if (end.grace <= absl::ZeroDuration()) {
+    shared_.hub.counters().Add(Counter::kRelaysCut);
+    return relay->Close("closed by the server");
+  }
+  end.when_idle ? relay->CloseWhenIdle(end.grace) : relay->CloseAfter(end.grace);
+}
+
+void Shard::PassNotice(uint32_t shard, uint64_t tunnel) {
+  if (shard == index_) return OnNotice(tunnel);
+  Shard* there = shared_.shards[shard].get();
+  there->Post([there, tunnel] { there->OnNotice(tunnel); });
+}
+
+void Shard::OnNotice(uint64_t tunnel) {
+  if (const auto it = meetings_.find(tunnel); it != meetings_.end()) it->second.noticed = true;
+  const auto it = relays_.find(tunnel);
+  if (it != relays_.end()) std::shared_ptr<Relay>(it->second)->OnNotice();
 }
 
 void Shard::RelayEnded(uint64_t tunnel, absl::string_view why) {

@@ -27,6 +27,7 @@
 #include "libchat/event/text.h"
 #include "libchat/hub/hub.h"
 #include "libchat/hub/limits.h"
+#include "libchat/hub/rate_window.h"
 #include "libchat/hub/session_id.h"
 #include "libchat/net/connection.h"
 #include "libchat/net/door.h"
@@ -71,6 +72,8 @@ struct Shared {
   const MeshRules& mesh;
   LinkDialer* dialer = nullptr;
   std::atomic<int64_t> own_bytes = 0;  // that wait in outboxes, behind no log
+  // Log lines about refused connections, by source. Of the thread on which all listeners live.
+  RateWindow refusals_logged{absl::Minutes(1)};
 };
 
 // Connections belong to one shard for good, but for relays, which move to where they meet.
@@ -145,6 +148,8 @@ class Shard {
   // It is closed; it is forgotten at the end of the turn.
   void Forget(Connection& connection);
   void SendToRelay(const JoinRelay& join, RelayEnd end);
+  // The end of `tunnel`, whose relay is on shard `shard`, was announced to the other party.
+  void PassNotice(uint32_t shard, uint64_t tunnel);
   void RelayEnded(uint64_t tunnel, absl::string_view why);
   void AddOwnBytes(int64_t delta) { shared_.own_bytes.fetch_add(delta, std::memory_order_relaxed); }
 
@@ -160,7 +165,11 @@ class Shard {
   struct Meeting {
     RelayEnd end;
     uint32_t half = 0;
-    bool closed = false;  // by EndRelay meanwhile
+    // What came for the relay meanwhile.
+    bool closed = false;
+    bool noticed = false;
+    absl::Duration close_after = absl::InfiniteDuration();
+    absl::Duration close_when_idle = absl::InfiniteDuration();
   };
 
   // The connection has a slot, and has not begun. Null if the kernel cannot watch one more.
@@ -177,7 +186,8 @@ class Shard {
   void ArmTimer();
   void ForgetGone();
   void Meet(const JoinRelay& join, RelayEnd end);
-  void EndRelay(uint64_t tunnel, absl::Duration grace);
+  void EndRelay(const chat::EndRelay& end);
+  void OnNotice(uint64_t tunnel);
 
   const uint32_t index_;
   Shared& shared_;

@@ -20,7 +20,8 @@ Limits TestLimits() {
 }
 
 TestServer::TestServer(const Limits& limits, uint32_t threads,
-                       const std::vector<const Dialect*>& more, Accounts* accounts) {
+                       const std::vector<const Dialect*>& more, Accounts* accounts,
+                       bool long_bytes_8) {
   std::signal(SIGPIPE, SIG_IGN);
   ServerOptions options;
   options.dialects = AllDialects();
@@ -28,10 +29,17 @@ TestServer::TestServer(const Limits& limits, uint32_t threads,
   options.threads = threads;
   options.limits = limits;
   options.accounts = accounts;
-  options.log = [](LogLevel, absl::string_view) {};
+  options.log = [log = log_](LogLevel, absl::string_view line) {
+    absl::MutexLock lock(&log->mu);
+    log->lines.emplace_back(line);
+  };
   options.listeners.push_back({.dialect = FindDialect("chaton"), .options = {}});
   for (const Dialect* dialect : more) {
     options.listeners.push_back({.dialect = dialect, .options = {}});
+  }
+  if (long_bytes_8) {
+    options.listeners.push_back(
+        {.dialect = FindDialect("chaton"), .options = {{"long_bytes", "8"}}});
   }
   auto server = Server::Start(std::move(options));
   if (!server.ok()) {
@@ -68,6 +76,11 @@ size_t TestServer::CountIn(ConnectionInfo::State state) {
 bool TestServer::AwaitIn(ConnectionInfo::State state, size_t count) {
   return Await([&] { return CountIn(state) == count; },
                absl::StrCat(count, " connections in state ", static_cast<int>(state)));
+}
+
+std::vector<std::string> TestServer::log() {
+  absl::MutexLock lock(&log_->mu);
+  return log_->lines;
 }
 
 TestClient TestServer::LoggedIn(absl::string_view name, const char* from, int receive_buffer) {

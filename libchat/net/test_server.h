@@ -9,7 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "libchat/accounts/accounts.h"
 #include "libchat/dialect/dialect.h"
 #include "libchat/hub/counters.h"
@@ -24,17 +26,20 @@ namespace chat::net {
 Limits TestLimits();
 
 // Listens on a port of 127.0.0.1 for chaton, with LONGs of 4 bytes, and for each dialect in `more`.
+// With `long_bytes_8` also for chaton with LONGs of 8 bytes.
 class TestServer {
  public:
   explicit TestServer(const Limits& limits = TestLimits(), uint32_t threads = 2,
-                      const std::vector<const Dialect*>& more = {}, Accounts* accounts = nullptr);
+                      const std::vector<const Dialect*>& more = {}, Accounts* accounts = nullptr,
+                      bool long_bytes_8 = false);
 
   Server& operator*() { return *server_; }
   Server* operator->() { return server_.get(); }
   // Ends it.
   void Stop() { server_.reset(); }
 
-  // Where chaton is spoken (0), or the dialects of `more` (1, ...).
+  // Where chaton is spoken (0), or the dialects of `more` (1, ...), or (the last) chaton with LONGs
+  // of 8 bytes.
   uint16_t port(size_t listener = 0) const { return ports_[listener]; }
   uint64_t count(Counter counter) { return server_->hub().counters().value(counter); }
   uint64_t count(Fault fault) { return server_->hub().counters().value(fault); }
@@ -44,12 +49,20 @@ class TestServer {
   bool AwaitConnections(size_t count);
   size_t CountIn(ConnectionInfo::State state);
   bool AwaitIn(ConnectionInfo::State state, size_t count);
+  // The lines that it has logged.
+  std::vector<std::string> log();
 
   // A client that has logged in.
   TestClient LoggedIn(absl::string_view name, const char* from = "127.0.0.1",
                       int receive_buffer = 0);
 
  private:
+  struct Log {
+    absl::Mutex mu;
+    std::vector<std::string> lines ABSL_GUARDED_BY(mu);
+  };
+
+  const std::shared_ptr<Log> log_ = std::make_shared<Log>();
   std::unique_ptr<Server> server_;
   std::vector<uint16_t> ports_;
 };

@@ -55,6 +55,7 @@ Pump::Wait Pump::Run(size_t budget) {
     }
     ReturnPipe();
     if (input_ended_) {
+      if (end_held_) return stopped_ = Wait::kReadable;
       Finish();
       return stopped_;
     }

@@ -67,6 +67,10 @@ class Pump {
     can_splice_ = false;
   }
 
+  // While `on`, the end of input is not passed on to `to`: once it was reached and everything
+  // written, Run says kReadable, and input_ended() is true.
+  void HoldEnd(bool on) { end_held_ = on; }
+
   // Bytes written to `to`, early ones included.
   uint64_t bytes() const { return bytes_; }
   // Bytes read (or given as early) and not yet written.
@@ -106,6 +110,7 @@ class Pump {
   bool can_splice_ = true;
   bool leaves_flags_ = false;
   bool input_ended_ = false;
+  bool end_held_ = false;
   uint64_t bytes_ = 0;
   // Why the last step stopped; kDone and kReset are final.
   Wait stopped_ = Wait::kAgain;

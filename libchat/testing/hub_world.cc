@@ -335,6 +335,8 @@ void HubWorld::Settle() {
       Connection& to = *by_session_.at(one.to.value());
       if (const Event* event = std::get_if<Event>(&one.what)) {
         to.OnEvent(*event, one.at);
+      } else if (const ClosingNotice* notice = std::get_if<ClosingNotice>(&one.what)) {
+        to.OnEvent(notice->event, one.at);
       } else if (const JoinRelay* join = std::get_if<JoinRelay>(&one.what)) {
         Join(to, *join);
       } else if (const Cut* cut = std::get_if<Cut>(&one.what)) {

@@ -279,6 +279,56 @@ TEST_F(ChatdTest, EndsAtOnceWhenItIsTerminatedTwice) {
   EXPECT_EQ(server.process->Wait(), 143);
 }
 
+// Nobody takes what was cut short for the whole.
+TEST_F(ChatdTest, ResetsTheTunnelsThatItDoesNotSeeToTheirEnd) {
+  WriteConfig("limits { drain_relays: '100ms' }");
+  struct Case {
+    const char* name;
+    std::vector<int> signals;
+    bool brief_drain;
+  };
+  const Case kCases[] = {
+      {"the time to drain is over", {SIGTERM}, true},
+      {"terminated twice", {SIGTERM, SIGTERM}, false},
+      {"killed", {SIGKILL}, false},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.name);
+    std::vector<std::string> flags = Own();
+    if (c.brief_drain) flags.insert(flags.end(), {"--config", ConfigPath()});
+    Server server(Argv(flags));
+    TestUser ann(server.url());
+    ann.LogIn("ann");
+    TestUser bob(server.url());
+    bob.LogIn("bob");
+    TestTunnel open(server.url(), ann, "ann", bob, "bob");
+    TestTunnel half(server.url(), ann, "ann", bob, "bob");
+    TestTunnel whole(server.url(), ann, "ann", bob, "bob");
+    open.first.WriteTunnel("some of it");
+    EXPECT_EQ(open.second.ReadTunnel(10), "some of it");
+    half.first.WriteTunnel("all of it");
+    half.first.EndTunnel();
+    EXPECT_EQ(half.second.ReadTunnel(100), "all of it");
+    whole.first.WriteTunnel("question");
+    whole.first.EndTunnel();
+    EXPECT_EQ(whole.second.ReadTunnel(100), "question");
+    whole.second.WriteTunnel("answer");
+    whole.second.EndTunnel();
+    EXPECT_EQ(whole.first.ReadTunnel(6), "answer");
+    EXPECT_FALSE(whole.first.AwaitTunnelReset());
+
+    for (const int signal : c.signals) {
+      server.process->Signal(signal);
+      if (signal == SIGTERM) ann.AwaitClosed();
+    }
+    EXPECT_TRUE(open.first.AwaitTunnelReset());
+    EXPECT_TRUE(open.second.AwaitTunnelReset());
+    EXPECT_TRUE(half.first.AwaitTunnelReset());
+    EXPECT_FALSE(half.second.AwaitTunnelReset());  // it had all of it
+    server.process->Wait();
+  }
+}
+
 TEST_F(ChatdTest, ReloadsLimitsAndLogLevel) {
   WriteConfig("log_level: 'info'");
   Server server(Argv(Own({"--config", ConfigPath()})));

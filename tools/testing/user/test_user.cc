@@ -80,6 +80,17 @@ std::string TestUser::ReadTunnel(size_t size) {
   return bytes;
 }
 
+void TestUser::EndTunnel() { shutdown(fd_, SHUT_WR); }
+
+bool TestUser::AwaitTunnelReset() {
+  char buffer[65536];
+  ssize_t n;
+  while ((n = recv(fd_, buffer, sizeof(buffer), 0)) > 0) {
+  }
+  EXPECT_FALSE(n < 0 && errno == EAGAIN) << "no end came for a minute";
+  return n < 0;
+}
+
 void TestUser::Send(absl::string_view bytes) { SendAll(fd_, bytes); }
 
 bool TestUser::NextEvent(ClientEvent& event) {

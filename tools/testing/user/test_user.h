@@ -55,6 +55,10 @@ class TestUser : private ClientHost {
   // After RelayOpen: bytes of the tunnel.
   void WriteTunnel(absl::string_view bytes) { Send(bytes); }
   std::string ReadTunnel(size_t size);
+  // Ends this side of the tunnel; it still reads.
+  void EndTunnel();
+  // Reads the tunnel to its end. True if that is a reset, false if it is orderly.
+  bool AwaitTunnelReset();
 
  private:
   void Send(absl::string_view bytes) override;

@@ -227,9 +227,8 @@ asio::awaitable<absl::Status> Client::Connection::Handshake() {
       co_return status;
     }
     // Receives once more after the end of the handshake: data may have come right behind it.
-    const bool established = tls_->established();
-    const absl::Status read = established ? Decrypt({}) : co_await Read();
-    if (established || !read.ok()) co_return read;
+    if (tls_->established()) co_return Decrypt({});
+    if (absl::Status read = co_await Read(); !read.ok()) co_return read;
   }
 }
 

@@ -197,7 +197,8 @@ asio::awaitable<absl::Status> DirectConnection::Link::Connect(tcp::endpoint peer
   });
   asio::error_code error;
   co_await socket_.async_connect(peer, asio::redirect_error(asio::use_awaitable, error));
-  const absl::Status opened = error ? absl::OkStatus() : co_await Open();
+  absl::Status opened;
+  if (!error) opened = co_await Open();
   deadline_.cancel();
   if (timed_out_) {
     co_return absl::DeadlineExceededError(absl::StrCat("no direct connection to the peer within ",

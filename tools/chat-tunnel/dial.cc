@@ -75,8 +75,12 @@ asio::awaitable<absl::StatusOr<client::TunnelSide>> Dial(asio::any_io_executor e
   const auto attempt = std::make_shared<Attempt>(executor);
   GiveUpAfter(timeout, attempt);
   asio::error_code error;
-  const int fd = target.kind == Target::Kind::kUnix ? co_await ConnectUnix(attempt, target, &error)
-                                                    : co_await ConnectTcp(attempt, target, &error);
+  int fd = -1;
+  if (target.kind == Target::Kind::kUnix) {
+    fd = co_await ConnectUnix(attempt, target, &error);
+  } else {
+    fd = co_await ConnectTcp(attempt, target, &error);
+  }
   attempt->timer.cancel();
   if (fd >= 0) co_return client::TunnelSide(executor, fd);
   co_return absl::UnavailableError(absl::StrCat(

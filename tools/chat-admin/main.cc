@@ -51,6 +51,7 @@ int main(int argc, char** argv) {
                     &flags.timeout);
   settings.Flag("-v,--verbose", "Say more on stderr", &flags.verbose);
   settings.Flag("-q,--quiet", "Say nothing but mistakes on stderr", &flags.quiet);
+  settings.AtMostOne({"quiet", "verbose"});
   settings.Words("VERB", "What to do, and with what", &words);
   if (const std::optional<int> exit = settings.Parse(argc, argv)) return *exit;
   flags.style.headers = !no_headers;

@@ -56,6 +56,7 @@ void AddClientFlags(Settings& settings, ClientFlags* flags) {
                  });
   settings.Flag("-v,--verbose", "Say on stderr what happens", &flags->verbose);
   settings.Flag("-q,--quiet", "Say nothing on stderr but why it failed", &flags->quiet);
+  settings.AtMostOne({"quiet", "verbose"});
 }
 
 void AddTlsFlags(Settings& settings, ClientFlags* flags) {

@@ -1,9 +1,12 @@
 #include "tools/common/settings.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <iostream>
 #include <utility>
 
@@ -16,12 +19,18 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "tools/common/command_line.h"
+#include "tools/common/config_keys.h"
 #include "tools/common/escape.h"
 #include "tools/common/exit_codes.h"
+#include "tools/common/nearest.h"
 #include "tools/common/version.h"
 
 namespace chat::tools {
 namespace {
+
+constexpr size_t kMaxConfigBytes = 1 << 20;
 
 // "-u,--user" names "user".
 std::string LongName(const std::string& flags) { return flags.substr(flags.rfind("--") + 2); }
@@ -50,6 +59,35 @@ std::string DefaultConfigPath(const Surroundings& surroundings) {
   }
   const std::string home = directory("HOME");
   return home.empty() ? "" : home + "/.config/chat/config";
+}
+
+// The whole file; errors are errno's, for people. kNotFound if there is none.
+absl::StatusOr<std::string> ReadWhole(const std::string& path) {
+  const auto failed = [&](int error) {
+    const std::string message =
+        absl::StrCat("cannot read the config file ", path, ": ", strerror(error));
+    return error == ENOENT || error == ENOTDIR ? absl::NotFoundError(message)
+                                               : absl::FailedPreconditionError(message);
+  };
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return failed(errno);
+  std::string text;
+  char bytes[16 * 1024];
+  ssize_t n = 1;
+  while (n != 0 && text.size() <= kMaxConfigBytes) {
+    n = ::read(fd, bytes, sizeof(bytes));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) break;
+    text.append(bytes, n);
+  }
+  const int error = n < 0 ? errno : 0;
+  ::close(fd);
+  if (error != 0) return failed(error);
+  if (text.size() > kMaxConfigBytes) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the config file ", path, " is longer than ", kMaxConfigBytes, " bytes"));
+  }
+  return text;
 }
 
 // A mistake on the command line is kInvalidArgument, one behind it kFailedPrecondition.
@@ -87,7 +125,9 @@ Settings::Settings(std::string program, std::string description, std::string exa
   app_->set_version_flag("-V,--version", absl::StrCat(program_, " ", kVersion));
   app_->footer("Example:\n  " + std::move(example));
   app_->get_formatter()->column_width(32);
-  Text("--config", "FILE", "Read settings from FILE, lines like \"reconnect = forever\"",
+  Text("--config", "FILE",
+       "Read settings from FILE, lines like \"reconnect = forever\", instead of "
+       "$XDG_CONFIG_HOME/chat/config or ~/.config/chat/config",
        &config_path_);
 }
 
@@ -103,24 +143,26 @@ Settings::Setting& Settings::Add(const std::string& flags, Setter set) {
 void Settings::Value(const std::string& flags, const std::string& value, const std::string& help,
                      Setter set) {
   Setting& setting = Add(flags, std::move(set));
-  setting.option = app_->add_option(flags, setting.flags, help)
-                       ->type_name(value)
-                       ->allow_extra_args(false)
-                       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  setting.option = app_->add_option_function<std::string>(
+                           flags, [](const std::string&) {}, help)
+                       ->option_text(value);
 }
 
 void Settings::List(const std::string& flags, const std::string& value, const std::string& help,
                     Setter set) {
+  using Values = std::vector<std::string>;
   Setting& setting = Add(flags, std::move(set));
-  setting.list = true;
-  setting.option =
-      app_->add_option(flags, setting.flags, help)->type_name(value)->allow_extra_args(false);
+  setting.is_list = true;
+  setting.option = app_->add_option_function<Values>(
+                           flags, [](const Values&) {}, help)
+                       ->option_text(value + " ...");
 }
 
 void Settings::Flag(const std::string& flags, const std::string& help, bool* on) {
   Setting& setting = Add(flags, [on](absl::string_view value) { return ParseSwitch(value, on); });
-  setting.option = app_->add_flag(flags, setting.flags, help)
-                       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  setting.is_switch = true;
+  setting.option = app_->add_flag_callback(
+      flags, [] {}, help);
 }
 
 void Settings::Text(const std::string& flags, const std::string& value, const std::string& help,
@@ -172,6 +214,7 @@ void Settings::Number(const std::string& flags, const std::string& help, int64_t
 
 void Settings::Words(const std::string& name, const std::string& help,
                      std::vector<std::string>* words) {
+  words_ = words;
   app_->add_option(name, *words, help)->type_name("");
 }
 
@@ -198,87 +241,138 @@ std::vector<Settings::Found> Settings::Look(const Setting& setting, Source sourc
     const std::string name = EnvironmentName(setting.name);
     const char* value = surroundings.getenv(name.c_str());
     if (value == nullptr || *value == '\0') return {};
-    if (!setting.list) return {{name, value}};
+    if (!setting.is_list) return {{name, value}};
     for (absl::string_view word : absl::StrSplit(value, ' ', absl::SkipEmpty())) {
       found.push_back({name, std::string(word)});
     }
   } else if (const auto lines = file_.find(setting.name); lines != file_.end()) {
     found = lines->second;
-    if (!setting.list) found.erase(found.begin(), found.end() - 1);
   }
   return found;
 }
 
+absl::Status Settings::CheckFound(const Setting& setting, const std::vector<Found>& found) {
+  for (const Found& one : found) {
+    if (one.value.empty())
+      return absl::InvalidArgumentError(absl::StrCat(one.where, ": empty value"));
+  }
+  if (setting.is_list || found.size() < 2) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(found[1].where, ": given in line ", found[0].line,
+                                                 " too, and it may be given once"));
+}
+
 absl::Status Settings::Apply(Source source, const Surroundings& surroundings) {
+  const bool is_flag = source == Source::kFlag;
   for (const Setting& setting : settings_) {
-    if (decided_.count(setting.name) > 0) continue;
     const std::vector<Found> found = Look(setting, source, surroundings);
     if (found.empty()) continue;
+    if (absl::Status status = CheckFound(setting, found); !status.ok()) {
+      return is_flag ? status : absl::FailedPreconditionError(status.message());
+    }
+    if (decided_.count(setting.name) > 0) continue;
+    Decision decision{source};
+    bool on = true;
+    if (setting.is_switch && ParseSwitch(found.front().value, &on).ok()) decision.speaks = on;
     bool outranked = false;
     for (const std::string& rival : RivalsOf(setting.name)) {
       const auto decided = decided_.find(rival);
-      if (decided == decided_.end()) continue;
-      if (decided->second == source) {
-        return Mistake(source == Source::kFlag, found.front().where,
-                       absl::StrCat("not together with --", rival));
+      if (decided == decided_.end() || !decided->second.speaks || !decision.speaks) continue;
+      if (decided->second.source == source) {
+        return Mistake(is_flag, found.front().where, absl::StrCat("not together with --", rival));
       }
       outranked = true;
     }
     if (outranked) continue;
-    decided_[setting.name] = source;
+    decided_[setting.name] = decision;
     for (const Found& one : found) {
       if (absl::Status status = setting.set(one.value); !status.ok()) {
-        return Mistake(source == Source::kFlag, one.where, status.message());
+        return Mistake(is_flag, one.where, status.message());
       }
     }
+  }
+  return absl::OkStatus();
+}
+
+void Settings::ReadFlags(CommandLine line) {
+  for (CommandLine::Flag& flag : line.flags) {
+    const auto setting = std::find_if(settings_.begin(), settings_.end(), [&](const Setting& one) {
+      return one.option == flag.option;
+    });
+    setting->flags.push_back(std::move(flag.value));
+  }
+  if (words_ != nullptr) *words_ = std::move(line.words);
+}
+
+absl::Status Settings::CheckKey(const std::string& key) const {
+  std::vector<std::string> known(ConfigKeys().begin(), ConfigKeys().end());
+  for (const Setting& setting : settings_) {
+    if (setting.name != "config") known.push_back(setting.name);
+  }
+  if (std::find(known.begin(), known.end(), key) != known.end()) return absl::OkStatus();
+  const absl::string_view nearest = Nearest(key, known);
+  return absl::FailedPreconditionError(
+      absl::StrCat("no such setting: \"", key, "\"",
+                   nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?")));
+}
+
+absl::Status Settings::ReadLines(const std::string& path, absl::string_view text) {
+  absl::ConsumePrefix(&text, "\xEF\xBB\xBF");  // which some editors put before UTF-8
+  int number = 0;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    ++number;
+    line = absl::StripAsciiWhitespace(line);
+    if (line.empty() || line[0] == '#') continue;
+    const std::string where = absl::StrCat(path, ":", number, ": ");
+    const size_t equals = line.find('=');
+    if (equals == line.npos) {
+      return absl::FailedPreconditionError(absl::StrCat(where, "not a line like \"key = value\""));
+    }
+    const std::string key(absl::StripAsciiWhitespace(line.substr(0, equals)));
+    if (absl::Status status = CheckKey(key); !status.ok()) {
+      return absl::FailedPreconditionError(absl::StrCat(where, status.message()));
+    }
+    file_[key].push_back(
+        {where + key, std::string(absl::StripAsciiWhitespace(line.substr(equals + 1))), number});
   }
   return absl::OkStatus();
 }
 
 absl::Status Settings::ReadFile(const Surroundings& surroundings) {
   const std::string path = config_path_.value_or(DefaultConfigPath(surroundings));
-  std::ifstream file(path);
-  if (!file) {
-    if (!config_path_.has_value()) return absl::OkStatus();
-    return absl::FailedPreconditionError(absl::StrCat("cannot read the config file ", path));
-  }
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    const absl::string_view text = absl::StripAsciiWhitespace(line);
-    if (text.empty() || text[0] == '#') continue;
-    const std::string where = absl::StrCat(path, ":", number, ": ");
-    const size_t equals = text.find('=');
-    if (equals == text.npos) {
-      return absl::FailedPreconditionError(absl::StrCat(where, "not a line like \"key = value\""));
-    }
-    const std::string key(absl::StripAsciiWhitespace(text.substr(0, equals)));
-    file_[key].push_back(
-        {where + key, std::string(absl::StripAsciiWhitespace(text.substr(equals + 1)))});
-  }
-  return absl::OkStatus();
+  if (path.empty()) return absl::OkStatus();
+  const absl::StatusOr<std::string> text = ReadWhole(path);
+  if (text.ok()) return ReadLines(path, *text);
+  if (!absl::IsNotFound(text.status())) return text.status();
+  if (!config_path_.has_value()) return absl::OkStatus();
+  return absl::FailedPreconditionError(text.status().message());
 }
 
 std::optional<int> Settings::Parse(int argc, const char* const* argv,
                                    const Surroundings& surroundings) {
-  try {
-    app_->parse(argc, argv);
-  } catch (const CLI::ParseError& said) {
-    // --help and --version come this way too.
-    if (app_->exit(said, surroundings.out, surroundings.err) == 0) return kExitOk;
-    return kExitUsage;
+  const auto fail = [&](int code, absl::string_view what) {
+    surroundings.err << absl::StrCat(program_, ": ", Escape(what), "\n") << std::flush;
+    return code;
+  };
+  absl::StatusOr<CommandLine> line = ReadCommandLine(*app_, argc, argv);
+  if (!line.ok()) return fail(kExitUsage, line.status().message());
+  if (line->ending != nullptr) {
+    const bool is_help = line->ending == app_->get_help_ptr();
+    surroundings.out << (is_help ? app_->help() : absl::StrCat(program_, " ", kVersion, "\n"));
+    if (surroundings.out.flush()) return kExitOk;
+    return fail(kExitIoError, absl::StrCat("cannot write the output: ", strerror(errno)));
   }
+  ReadFlags(*std::move(line));
   absl::Status status = Apply(Source::kFlag, surroundings);
   if (status.ok()) status = Apply(Source::kEnvironment, surroundings);
   if (status.ok()) status = ReadFile(surroundings);
   if (status.ok()) status = Apply(Source::kFile, surroundings);
   if (status.ok()) return std::nullopt;
-  surroundings.err << program_ << ": " << Escape(status.message()) << std::endl;
-  return absl::IsInvalidArgument(status) ? kExitUsage : kExitBadConfig;
+  return fail(absl::IsInvalidArgument(status) ? kExitUsage : kExitBadConfig, status.message());
 }
 
 bool Settings::GivenAsFlag(const std::string& name) const {
   const auto decided = decided_.find(name);
-  return decided != decided_.end() && decided->second == Source::kFlag;
+  return decided != decided_.end() && decided->second.source == Source::kFlag;
 }
 
 }  // namespace chat::tools

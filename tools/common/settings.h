@@ -26,6 +26,8 @@ class Option;
 
 namespace chat::tools {
 
+struct CommandLine;
+
 // "10s", "1m30s", "500ms", or seconds: "10", "0.5". Positive and finite.
 absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text);
 
@@ -38,12 +40,15 @@ struct Surroundings {
   static Surroundings OfThisProcess();
 };
 
-// A setting with the long flag --ack-timeout is CHAT_ACK_TIMEOUT in the environment (where an empty
-// value counts as none) and `ack-timeout = VALUE` in the config file. All client tools share that
-// file, so a key that this tool does not have is left to the others.
+// A setting with the long flag --ack-timeout is CHAT_ACK_TIMEOUT in the environment and
+// `ack-timeout = VALUE` in the config file. All client tools share that file, so a key that only
+// another tool has (ConfigKeys) is left to it; a key that none has is a mistake.
 //
-// The file is --config, CHAT_CONFIG, or $XDG_CONFIG_HOME/chat/config (~/.config/chat/config), which
-// may be missing. `#` begins a comment line.
+// An empty value is a mistake, except in the environment, where it counts as none. So is a setting
+// that is given twice in one place, unless it is a list.
+//
+// The file is --config, CHAT_CONFIG, or $XDG_CONFIG_HOME/chat/config (~/.config/chat/config). Only
+// the last may be missing. `#` begins a comment line.
 //
 // Declare everything, then Parse once. Thread safety: none.
 class Settings {
@@ -58,7 +63,7 @@ class Settings {
   ~Settings();
 
   // `flags` as in "-u,--user" or "--user". The long one, which there must be, names the setting.
-  // `value` is the word for its value in --help. The last of several flags counts.
+  // `value` is the word for its value in --help. `set` is never called with an empty value.
   void Value(const std::string& flags, const std::string& value, const std::string& help,
              Setter set);
   // May be given several times, in the config file too; `set` is called for each. In the
@@ -84,12 +89,14 @@ class Settings {
   void Words(const std::string& name, const std::string& help, std::vector<std::string>* words);
 
   // Settings (long names) of which one speaks against the others. Two as flags are a usage error;
-  // a flag makes the environment and the config file silent about the others, and so on down.
+  // a flag makes the environment and the config file silent about the others, and so on down. A
+  // switch that is turned off speaks against none.
   void AtMostOne(std::vector<std::string> names);
 
   // Reads the command line and everything behind it. If the program has to end now (--help,
   // --version, a mistake), that was said and this is the exit code: 0, 64 for a mistake on the
-  // command line, 78 for one in the environment or the config file.
+  // command line, 74 if --help or --version could not be written, 78 for a mistake in the
+  // environment or the config file.
   std::optional<int> Parse(int argc, const char* const* argv,
                            const Surroundings& surroundings = Surroundings::OfThisProcess());
 
@@ -100,7 +107,8 @@ class Settings {
   struct Setting {
     std::string name;
     Setter set;
-    bool list = false;
+    bool is_list = false;
+    bool is_switch = false;
     CLI::Option* option = nullptr;
     std::vector<std::string> flags;  // the values given as flags
   };
@@ -108,23 +116,36 @@ class Settings {
   struct Found {
     std::string where;
     std::string value;
+    int line = 0;  // of the config file
   };
   enum class Source { kFlag, kEnvironment, kFile };
+  // Where a setting's value came from, and whether it speaks against its rivals.
+  struct Decision {
+    Source source;
+    bool speaks = true;
+  };
 
   Setting& Add(const std::string& flags, Setter set);
+  void ReadFlags(CommandLine line);
   absl::Status ReadFile(const Surroundings& surroundings);
+  absl::Status ReadLines(const std::string& path, absl::string_view text);
+  // OK if some tool has the setting `key`.
+  absl::Status CheckKey(const std::string& key) const;
   std::vector<Found> Look(const Setting& setting, Source source,
                           const Surroundings& surroundings) const;
+  // Mistakes that any setting can have.
+  static absl::Status CheckFound(const Setting& setting, const std::vector<Found>& found);
   absl::Status Apply(Source source, const Surroundings& surroundings);
   std::vector<std::string> RivalsOf(const std::string& name) const;
 
   const std::string program_;
   std::unique_ptr<CLI::App> app_;
-  std::deque<Setting> settings_;  // CLI11 keeps pointers into it
+  std::deque<Setting> settings_;
+  std::vector<std::string>* words_ = nullptr;
   std::vector<std::vector<std::string>> at_most_one_;
   std::optional<std::string> config_path_;
   std::map<std::string, std::vector<Found>> file_;  // by key
-  std::map<std::string, Source> decided_;           // by name: where its value came from
+  std::map<std::string, Decision> decided_;         // by name
 };
 
 }  // namespace chat::tools

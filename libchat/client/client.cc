@@ -10,53 +10,67 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "asio/buffer.hpp"
-#include "asio/connect.hpp"
 #include "asio/ip/address.hpp"
+#include "asio/ip/tcp.hpp"
 #include "asio/post.hpp"
 #include "asio/redirect_error.hpp"
 #include "asio/steady_timer.hpp"
 #include "asio/use_awaitable.hpp"
 #include "asio/write.hpp"
+#include "libchat/client/connect.h"
 #include "libchat/client/keepalive.h"
 #include "libchat/client/read_buffer.h"
 #include "libchat/client/signal.h"
 #include "libchat/client/tls.h"
+#include "libchat/client/wrong_protocol.h"
 
 namespace chat::client {
 namespace {
 
 using asio::ip::tcp;
 
-absl::string_view Said(LoginRefused::Reason reason) {
+// Who asks for what: the words of the answers.
+struct Question {
+  const ServerUrl& url;
+  absl::string_view name;
+};
+
+std::string Said(LoginRefused::Reason reason, const Question& asked) {
+  const std::string url = ToString(asked.url);
   switch (reason) {
     case LoginRefused::Reason::kName:
-      return "the server does not allow this name";
-    case LoginRefused::Reason::kTaken:
-      return "the name is taken, or belongs to an account";
+      return absl::StrCat(url, " does not allow the name ", asked.name);
+    case LoginRefused::Reason::kTaken: {
+      const bool accounts = asked.url.dialect->client_traits().passwords != Passwords::kNever;
+      return absl::StrCat("the name ", asked.name, " is taken",
+                          accounts ? ", or belongs to an account," : "", " on ", url);
+    }
     case LoginRefused::Reason::kPassword:
-      return "wrong password, or no such account";
+      return absl::StrCat("wrong password for ", asked.name, " on ", url, ", or no such account");
     case LoginRefused::Reason::kNoAccount:
-      return "no such account";
+      return absl::StrCat("no such account on ", url, ": ", asked.name);
     case LoginRefused::Reason::kOther:
       break;
   }
-  return "the server refused the login";
+  return absl::StrCat(url, " refused the login as ", asked.name);
 }
 
 // What `event` says of a login or a registration; nothing if that is not what it is about.
-std::optional<absl::Status> AnswerIn(const ClientEvent& event) {
+std::optional<absl::Status> AnswerIn(const ClientEvent& event, const Question& asked) {
   if (std::holds_alternative<LoggedIn>(event)) return absl::OkStatus();
   if (std::holds_alternative<AccountMade>(event)) return absl::OkStatus();
   if (std::holds_alternative<AccountRefused>(event)) {
-    return absl::PermissionDeniedError(
-        "the server did not make the account: it exists, or its name or its password breaks a "
-        "rule, or there were too many");
+    return absl::PermissionDeniedError(absl::StrCat(
+        ToString(asked.url), " did not make the account ", asked.name,
+        ": it exists, or its name or its password breaks a rule, or there were too many"));
   }
   const auto* refused = std::get_if<LoginRefused>(&event);
   if (refused == nullptr) return std::nullopt;
-  const absl::string_view why = Said(refused->reason);
-  return refused->try_another_name ? absl::AlreadyExistsError(why)
-                                   : absl::PermissionDeniedError(why);
+  // Somebody has the name now. It may be this user's own lost connection, also with a password.
+  const bool taken = refused->reason == LoginRefused::Reason::kTaken;
+  const std::string why = Said(refused->reason, asked);
+  return taken || refused->try_another_name ? absl::AlreadyExistsError(why)
+                                            : absl::PermissionDeniedError(why);
 }
 
 }  // namespace
@@ -68,7 +82,7 @@ class Client::Connection final : public ClientHost,
   Connection(asio::any_io_executor executor, ServerUrl url, ClientOptions options)
       : url_(std::move(url)),
         options_(options),
-        resolver_(executor),
+        connector_(executor, {.resolver = options.resolver}),
         socket_(executor),
         deadline_(executor),
         written_(executor),
@@ -95,9 +109,13 @@ class Client::Connection final : public ClientHost,
 
  private:
   // Takes the answer to a login or a registration out of events_, if it is there.
-  std::optional<absl::Status> TakeAnswer();
+  std::optional<absl::Status> TakeAnswer(const std::string& name);
   // Waits for it, unless the question could not be asked (`status`).
-  asio::awaitable<absl::Status> AwaitAnswer(absl::Status status);
+  asio::awaitable<absl::Status> AwaitAnswer(std::string name, absl::Status status);
+  // What to say instead of `status`, which ended the wait for an answer.
+  absl::Status NoAnswer(const std::string& name, const absl::Status& status) const;
+  // What to say if the server ended the handshake with `status`.
+  absl::Status NoTls(const absl::Status& status) const;
   // Reads once and hands the session what came.
   asio::awaitable<absl::Status> ReadSome();
   // Reads once into in_, through TLS if there is any (which may yield nothing yet).
@@ -106,6 +124,8 @@ class Client::Connection final : public ClientHost,
   absl::Status Decrypt(absl::string_view bytes);
   asio::awaitable<absl::Status> Handshake();
   asio::awaitable<absl::Status> Drain();
+  // Keeps the first bytes that came: they may tell what is there instead.
+  void Note(absl::string_view bytes);
   void Flush();
   void OnWritten(asio::error_code error);
   absl::Status Broken(const asio::error_code& error);
@@ -125,7 +145,7 @@ class Client::Connection final : public ClientHost,
 
   const ServerUrl url_;
   const ClientOptions options_;
-  tcp::resolver resolver_;
+  Connector connector_;
   tcp::socket socket_;
   std::unique_ptr<Tls> tls_;  // null without TLS
   asio::steady_timer deadline_;
@@ -147,6 +167,9 @@ class Client::Connection final : public ClientHost,
   std::vector<char> encrypted_;  // what TLS reads into
   Next next_ = Next::kMore;
   std::vector<ClientEvent> events_;
+  std::string first_bytes_;  // at most kTellingBytes
+  bool answered_ = false;    // what speaks there is the protocol
+  bool left_ = false;
 
   std::unique_ptr<ClientSession> session_;
 };
@@ -166,9 +189,14 @@ Client::Connection::Deadline::Deadline(Connection& connection) : connection_(con
 }
 
 absl::Status Client::Connection::Broken(const asio::error_code& error) {
-  if (error == asio::error::eof) return absl::OutOfRangeError("the server closed the connection");
-  if (closed_) return absl::UnavailableError("the connection was closed");
-  return absl::UnavailableError(absl::StrCat("the connection broke: ", error.message()));
+  const std::string url = ToString(url_);
+  if (error == asio::error::eof) {
+    return absl::OutOfRangeError(absl::StrCat(url, " closed the connection"));
+  }
+  if (closed_)
+    return absl::UnavailableError(absl::StrCat("the connection to ", url, " was closed"));
+  return absl::UnavailableError(
+      absl::StrCat("the connection to ", url, " broke: ", error.message()));
 }
 
 absl::StatusOr<asio::ip::address> Client::Connection::LocalAddress() const {
@@ -180,37 +208,23 @@ absl::StatusOr<asio::ip::address> Client::Connection::LocalAddress() const {
 
 asio::awaitable<absl::Status> Client::Connection::Connect() {
   const Deadline deadline(*this);
-  asio::error_code error;
-
-  std::vector<tcp::endpoint> endpoints;
-  const asio::ip::address address = asio::ip::make_address(url_.host, error);
-  if (!error) {
-    endpoints.emplace_back(address, url_.port);
-  } else {
-    const tcp::resolver::results_type found = co_await resolver_.async_resolve(
-        url_.host, absl::StrCat(url_.port), tcp::resolver::numeric_service,
-        asio::redirect_error(asio::use_awaitable, error));
-    for (const auto& entry : found) endpoints.push_back(entry.endpoint());
-  }
-  if (!endpoints.empty() && !closed_) {
-    co_await asio::async_connect(socket_, endpoints,
-                                 asio::redirect_error(asio::use_awaitable, error));
-  }
-
+  absl::StatusOr<tcp::socket> connected = co_await connector_.Connect(url_.host, url_.port);
   const std::string what = absl::StrCat("cannot reach ", ToString(url_), ": ");
   if (timed_out_) {
     co_return absl::UnavailableError(
         absl::StrCat(what, "no answer within ", absl::FormatDuration(options_.connect_timeout)));
   }
-  if (closed_) error = asio::error::operation_aborted;
-  if (error) co_return absl::UnavailableError(absl::StrCat(what, error.message()));
-  socket_.set_option(tcp::no_delay(true), error);
+  if (!connected.ok()) {
+    co_return absl::UnavailableError(absl::StrCat(what, connected.status().message()));
+  }
+  if (closed_) co_return Broken({});
+  socket_ = *std::move(connected);
   SetKeepalive(socket_.native_handle());
   absl::Status status;
   if (url_.tls) status = co_await Handshake();
   if (timed_out_) {
-    co_return absl::UnavailableError(
-        absl::StrCat(what, "no TLS within ", absl::FormatDuration(options_.connect_timeout)));
+    co_return absl::UnavailableError(absl::StrCat(
+        what, "no TLS within ", absl::FormatDuration(options_.connect_timeout), WithoutTls(url_)));
   }
   co_return status;
 }
@@ -224,17 +238,34 @@ asio::awaitable<absl::Status> Client::Connection::Handshake() {
     Flush();  // an alert, too
     if (!status.ok()) {
       (void)co_await Drain();
-      co_return status;
+      co_return NoTls(status);
     }
     // Receives once more after the end of the handshake: data may have come right behind it.
-    if (tls_->established()) co_return Decrypt({});
-    if (absl::Status read = co_await Read(); !read.ok()) co_return read;
+    if (tls_->established()) {
+      first_bytes_.clear();  // from here on it is the bytes inside of TLS that tell
+      co_return Decrypt({});
+    }
+    if (absl::Status read = co_await Read(); !read.ok()) co_return NoTls(read);
   }
 }
 
-std::optional<absl::Status> Client::Connection::TakeAnswer() {
+absl::Status Client::Connection::NoTls(const absl::Status& status) const {
+  if (closed_) return status;
+  const std::string url = ToString(url_);
+  if (absl::IsPermissionDenied(status)) {
+    return absl::PermissionDeniedError(absl::StrCat(url, ": ", status.message()));
+  }
+  if (absl::IsDataLoss(status)) {
+    return absl::DataLossError(absl::StrCat("nothing at ", url, " speaks TLS",
+                                            Guess(url_, first_bytes_), ": ", status.message()));
+  }
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(), " before TLS was there", WithoutTls(url_)));
+}
+
+std::optional<absl::Status> Client::Connection::TakeAnswer(const std::string& name) {
   for (auto event = events_.begin(); event != events_.end(); ++event) {
-    std::optional<absl::Status> answer = AnswerIn(*event);
+    std::optional<absl::Status> answer = AnswerIn(*event, {url_, name});
     if (!answer) continue;
     events_.erase(event);
     return answer;
@@ -242,46 +273,68 @@ std::optional<absl::Status> Client::Connection::TakeAnswer() {
   return std::nullopt;
 }
 
-asio::awaitable<absl::Status> Client::Connection::AwaitAnswer(absl::Status status) {
+asio::awaitable<absl::Status> Client::Connection::AwaitAnswer(std::string name,
+                                                              absl::Status status) {
   while (status.ok()) {
-    if (std::optional<absl::Status> answer = TakeAnswer()) co_return *answer;
+    if (std::optional<absl::Status> answer = TakeAnswer(name)) {
+      answered_ = true;
+      co_return *answer;
+    }
     status = co_await ReadSome();
   }
+  co_return NoAnswer(name, status);
+}
+
+absl::Status Client::Connection::NoAnswer(const std::string& name,
+                                          const absl::Status& status) const {
+  const std::string url = ToString(url_);
+  const std::string doubt = answered_ ? "" : Doubt(url_, first_bytes_);
   if (timed_out_) {
-    co_return absl::DeadlineExceededError(
-        absl::StrCat("the server did not answer the login within ",
-                     absl::FormatDuration(options_.connect_timeout)));
+    return absl::DeadlineExceededError(
+        absl::StrCat(url, " did not answer the login as ", name, " within ",
+                     absl::FormatDuration(options_.connect_timeout), doubt));
   }
   // A server that ends the connection instead of answering may have said why.
   for (const ClientEvent& event : events_) {
     const auto* notice = std::get_if<Notice>(&event);
     if (notice == nullptr) continue;
-    co_return absl::Status(status.code(), absl::StrCat(status.message(), ": ", notice->text));
+    return absl::Status(status.code(), absl::StrCat(status.message(), ": ", notice->text));
   }
-  co_return status;
+  if (absl::IsOutOfRange(status) && !answered_) {
+    return absl::OutOfRangeError(
+        absl::StrCat(url, " closed the connection before it answered the login", doubt));
+  }
+  if (absl::IsUnavailable(status) && !closed_ && !answered_) {
+    return absl::UnavailableError(absl::StrCat(status.message(), doubt));
+  }
+  return status;
 }
 
 asio::awaitable<absl::Status> Client::Connection::Login(std::string name) {
   const Deadline deadline(*this);
-  co_return co_await AwaitAnswer(session_->Login(name));
+  absl::Status asked = session_->Login(name);
+  co_return co_await AwaitAnswer(std::move(name), std::move(asked));
 }
 
 asio::awaitable<absl::Status> Client::Connection::Login(std::string name,
                                                         absl::string_view password) {
   const Deadline deadline(*this);
-  co_return co_await AwaitAnswer(session_->LoginWithPassword(name, password));
+  absl::Status asked = session_->LoginWithPassword(name, password);
+  co_return co_await AwaitAnswer(std::move(name), std::move(asked));
 }
 
 asio::awaitable<absl::Status> Client::Connection::Register(std::string name,
                                                            absl::string_view password) {
   const Deadline deadline(*this);
-  co_return co_await AwaitAnswer(session_->Register(name, password));
+  absl::Status asked = session_->Register(name, password);
+  co_return co_await AwaitAnswer(std::move(name), std::move(asked));
 }
 
 asio::awaitable<absl::StatusOr<Relay>> Client::Connection::OpenRelay(int64_t connect_id) {
   if (url_.tls) co_return absl::UnimplementedError("no private connections over TLS");
   if (absl::Status status = session_->PresentTicket(connect_id); !status.ok()) co_return status;
   presented_ = true;
+  answered_ = true;  // a ticket comes from a login
   while (next_ != Next::kRelay) {
     if (absl::Status status = co_await ReadSome(); !status.ok()) co_return status;
   }
@@ -302,8 +355,16 @@ asio::awaitable<size_t> Client::Connection::SendAhead(absl::string_view bytes) {
 }
 
 asio::awaitable<absl::Status> Client::Connection::ReadSome() {
-  if (next_ == Next::kClose) co_return absl::DataLossError("the server broke the protocol");
-  if (in_.full()) co_return absl::DataLossError("the server sent a packet that does not end");
+  if (next_ == Next::kClose && !answered_) {
+    co_return absl::DataLossError(absl::StrCat("nothing at ", ToString(url_), " speaks ",
+                                               url_.dialect->name(), Guess(url_, first_bytes_)));
+  }
+  if (next_ == Next::kClose) {
+    co_return absl::DataLossError(absl::StrCat(ToString(url_), " broke the protocol"));
+  }
+  if (in_.full()) {
+    co_return absl::DataLossError(absl::StrCat(ToString(url_), " sent a packet that does not end"));
+  }
   if (absl::Status status = co_await Read(); !status.ok()) co_return status;
   const Step step = session_->OnBytes(in_.unconsumed());
   in_.Consume(step.consumed);
@@ -317,8 +378,15 @@ asio::awaitable<absl::Status> Client::Connection::Read() {
   const size_t n = co_await socket_.async_read_some(
       in_.Prepare(), asio::redirect_error(asio::use_awaitable, error));
   if (error) co_return Broken(error);
+  const size_t known = in_.unconsumed().size();
   in_.Commit(n);
+  Note(in_.unconsumed().substr(known));
   co_return absl::OkStatus();
+}
+
+void Client::Connection::Note(absl::string_view bytes) {
+  if (answered_ || first_bytes_.size() >= kTellingBytes) return;
+  absl::StrAppend(&first_bytes_, bytes.substr(0, kTellingBytes - first_bytes_.size()));
 }
 
 asio::awaitable<absl::Status> Client::Connection::ReadTls() {
@@ -327,16 +395,23 @@ asio::awaitable<absl::Status> Client::Connection::ReadTls() {
   asio::error_code error;
   const size_t n = co_await socket_.async_read_some(
       asio::buffer(encrypted_), asio::redirect_error(asio::use_awaitable, error));
-  // The server has not said so itself: somebody may have cut the connection.
-  if (error == asio::error::eof) error = asio::error::connection_aborted;
+  if (error == asio::error::eof && !closed_) {
+    // The server has not said so itself: somebody may have cut the connection.
+    co_return absl::UnavailableError(
+        absl::StrCat(ToString(url_), " closed the connection",
+                     tls_->established() ? " without ending TLS" : ""));
+  }
   if (error) co_return Broken(error);
-  co_return Decrypt(absl::string_view(encrypted_.data(), n));
+  const absl::string_view bytes(encrypted_.data(), n);
+  if (!tls_->established()) Note(bytes);
+  co_return Decrypt(bytes);
 }
 
 absl::Status Client::Connection::Decrypt(absl::string_view bytes) {
   std::string plain;
   const absl::Status status = tls_->Receive(bytes, &plain);
   in_.Append(plain);
+  Note(plain);
   Flush();  // TLS may have something to say itself
   return status;
 }
@@ -387,7 +462,7 @@ asio::awaitable<absl::Status> Client::Connection::WaitForRoom() {
          queued_.size() + writing_.size() >= options_.write_buffer) {
     co_await written_.Wait();
   }
-  if (closed_ && write_status_.ok()) co_return absl::UnavailableError("the connection was closed");
+  if (closed_ && write_status_.ok()) co_return Broken({});
   co_return write_status_;
 }
 
@@ -399,6 +474,7 @@ asio::awaitable<absl::Status> Client::Connection::Drain() {
 }
 
 asio::awaitable<absl::Status> Client::Connection::FinishSending() {
+  if (!std::exchange(left_, true)) session_->Leave();
   absl::Status status = co_await Drain();
   if (status.ok() && tls_ != nullptr) {
     tls_->End();
@@ -415,7 +491,7 @@ asio::awaitable<absl::Status> Client::Connection::FinishSending() {
 void Client::Connection::Close() {
   closed_ = true;
   asio::error_code ignored;
-  resolver_.cancel();
+  connector_.Cancel();
   socket_.close(ignored);
   written_.Notify();
 }

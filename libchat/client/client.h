@@ -17,19 +17,20 @@
 #include "asio/awaitable.hpp"
 #include "asio/ip/address.hpp"
 #include "asio/ip/tcp.hpp"
+#include "libchat/client/resolver.h"
 #include "libchat/client/url.h"
 #include "libchat/dialect/client_session.h"
 
 namespace chat::client {
 
 struct ClientOptions {
-  // For connecting and for the answer to a login, each. (A name lookup in the system's resolver
-  // is not cut short.)
+  // For connecting (the name's lookup, all its addresses and TLS), and for the answer to a login.
   absl::Duration connect_timeout = absl::Seconds(10);
   // WaitForRoom waits while this many bytes or more are queued for the server.
   size_t write_buffer = 256 * 1024;
   // With TLS: the PEM file of certificates to trust. Empty: those that this system trusts.
   std::string tls_ca;
+  Resolver* resolver = &Resolver::System();  // outlives the Client
 };
 
 // What remains of a connection that became half of a relay.
@@ -38,11 +39,11 @@ struct Relay {
   std::string early;             // the peer's first bytes, which came with the server's last words
 };
 
-// How every method here says what went wrong:
+// How every method here says what went wrong, each in words that name the server's URL or the user:
 //   kUnavailable       the server could not be reached, or the connection broke
 //   kOutOfRange        the server closed the connection cleanly: no more events will come
-//   kDataLoss          the server broke the protocol
-//   kAlreadyExists     login refused, but another name is worth a try on this connection
+//   kDataLoss          the server broke the protocol, or never spoke it
+//   kAlreadyExists     login refused: the name is taken, or another one is worth a try
 //   kPermissionDenied  login or account refused, or the server has not proved who it is (TLS)
 //   kInvalidArgument   something that this dialect cannot say; or an unusable tls_ca
 //   kDeadlineExceeded  the server did not answer the login in time
@@ -67,7 +68,7 @@ class Client {
   // First: opens the connection.
   asio::awaitable<absl::Status> Connect();
 
-  // Then: logs in, once or (after kAlreadyExists) again with another name.
+  // Then: logs in, once or (after kAlreadyExists, without a password) again with another name.
   asio::awaitable<absl::Status> Login(std::string name);
   // The same, to an account. `password` lives until it is done, and is in no message.
   asio::awaitable<absl::Status> Login(std::string name, absl::string_view password);
@@ -95,9 +96,9 @@ class Client {
   // Events that came before an error are handed out before the error is.
   asio::awaitable<absl::StatusOr<std::vector<ClientEvent>>> Receive();
 
-  // Writes what is queued, then ends the stream to the server (a half-close): it still sends what
-  // is due to this client. Nothing can be sent afterwards. OK says that the kernel has taken
-  // everything; that the server has read it is said by kOutOfRange from Receive.
+  // Takes leave, writes what is queued, then ends the stream to the server (a half-close): it still
+  // sends what is due to this client. Nothing can be sent afterwards. OK says that the kernel has
+  // taken everything; that the server has read it is said by kOutOfRange from Receive.
   asio::awaitable<absl::Status> FinishSending();
 
   // Closes the connection at once. What waits here returns kUnavailable.

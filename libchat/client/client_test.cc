@@ -10,6 +10,10 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/substitute.h"
+#include "absl/synchronization/notification.h"
 #include "asio/io_context.hpp"
 #include "asio/post.hpp"
 #include "gmock/gmock.h"
@@ -22,9 +26,10 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 ServerUrl UrlOf(const ScriptedServer& server) {
-  return *ParseServerUrl(absl::StrCat("toy://127.0.0.1:", server.port()), FindToy);
+  return *ParseServerUrl(absl::StrCat("toy://127.0.0.1:", server.port()), Toys());
 }
 
 ClientOptions SmallBuffer() {
@@ -101,11 +106,18 @@ TEST(Client, LogsInToAnAccountThatItHasMade) {
 TEST(Client, SaysWhyAnAccountIsRefused) {
   struct Case {
     const char* answer;
-    const char* said;
+    absl::StatusCode code;
+    const char* said;  // $0 is the URL
   };
-  for (const Case& c :
-       {Case{"WRONG\n", "wrong password, or no such account"}, Case{"UNKNOWN\n", "no such account"},
-        Case{"NO\n", "the server refused the login"}}) {
+  constexpr absl::StatusCode kDenied = absl::StatusCode::kPermissionDenied;
+  for (const Case& c : {
+           Case{"WRONG\n", kDenied, "wrong password for ann on $0, or no such account"},
+           Case{"UNKNOWN\n", kDenied, "no such account on $0: ann"},
+           Case{"NO\n", kDenied, "$0 refused the login as ann"},
+           Case{"UNNAMED\n", kDenied, "$0 does not allow the name ann"},
+           // Perhaps by this user's own lost connection, so it may pass.
+           Case{"ELSEWHERE\n", absl::StatusCode::kAlreadyExists, "the name ann is taken on $0"},
+       }) {
     ScriptedServer server([&c](int fd) {
       GetLine(fd);
       Put(fd, c.answer);
@@ -113,7 +125,8 @@ TEST(Client, SaysWhyAnAccountIsRefused) {
     asio::io_context io;
     Client client(io.get_executor(), UrlOf(server));
     ASSERT_EQ(Await(io, client.Connect()), absl::OkStatus());
-    EXPECT_EQ(Await(io, client.Login("ann", "secret")), absl::PermissionDeniedError(c.said));
+    EXPECT_EQ(Await(io, client.Login("ann", "secret")),
+              absl::Status(c.code, absl::Substitute(c.said, ToString(client.url()))));
   }
 }
 
@@ -138,7 +151,8 @@ TEST(Client, PassesOnWhatTheServerSaidInsteadOfAnAnswer) {
   asio::io_context io;
   Client client(io.get_executor(), UrlOf(server));
   EXPECT_EQ(LogIn(io, client, "ann"),
-            absl::OutOfRangeError("the server closed the connection: full house"));
+            absl::OutOfRangeError(
+                absl::StrCat(ToString(client.url()), " closed the connection: full house")));
 }
 
 TEST(Client, GivesUpWaitingForALogin) {
@@ -148,7 +162,10 @@ TEST(Client, GivesUpWaitingForALogin) {
   });
   asio::io_context io;
   Client client(io.get_executor(), UrlOf(server), Impatient());
-  EXPECT_EQ(LogIn(io, client, "ann").code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(LogIn(io, client, "ann"),
+            absl::DeadlineExceededError(absl::StrCat(ToString(client.url()),
+                                                     " did not answer the login as ann within 50ms",
+                                                     " (does it speak toy?)")));
 }
 
 TEST(Client, SaysWhatItCouldNotReach) {
@@ -163,6 +180,97 @@ TEST(Client, SaysWhatItCouldNotReach) {
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr(ToString(url)));
   EXPECT_THAT(std::string(status.message()), HasSubstr("Connection refused"));
+}
+
+// A name lookup that takes as long as the test.
+class Blocked {
+ public:
+  ~Blocked() { go_on_->Notify(); }
+  Resolver* resolver() { return &resolver_; }
+
+ private:
+  // Shared with a thread that may outlive the test.
+  const std::shared_ptr<absl::Notification> go_on_ = std::make_shared<absl::Notification>();
+  Resolver resolver_{[go_on = go_on_](const std::string&) {
+    go_on->WaitForNotification();
+    return absl::StatusOr<Addresses>(absl::UnavailableError("too late"));
+  }};
+};
+
+TEST(Client, ItsTimeoutAndItsCloseEndALookup) {
+  Blocked blocked;
+  asio::io_context io;
+  const ServerUrl url = *ParseServerUrl("toy://slow.example", Toys());
+  ClientOptions options = Impatient();
+  options.resolver = blocked.resolver();
+  Client impatient(io.get_executor(), url, options);
+  EXPECT_EQ(Await(io, impatient.Connect()),
+            absl::UnavailableError("cannot reach toy://slow.example:7000: no answer within 50ms"));
+
+  options.connect_timeout = absl::Hours(1);
+  Client closed(io.get_executor(), url, options);
+  asio::post(io, [&closed] { closed.Close(); });
+  EXPECT_EQ(Await(io, closed.Connect()).code(), absl::StatusCode::kUnavailable);
+}
+
+// What Connect and Login say, if the server runs `script` once somebody has connected.
+absl::Status FailureWith(ScriptedServer::Script script, const Dialect* port_of = nullptr) {
+  ScriptedServer server(std::move(script));
+  asio::io_context io;
+  ServerUrl url = UrlOf(server);
+  url.port_of = port_of;
+  Client client(io.get_executor(), url, Impatient());
+  const absl::Status status = LogIn(io, client, "ann");
+  return absl::Status(status.code(),
+                      absl::StrReplaceAll(status.message(), {{ToString(url), "$0"}}));
+}
+
+TEST(Client, GuessesWhatSpeaksThereInstead) {
+  struct Case {
+    absl::string_view bytes;
+    absl::string_view guess;
+  };
+  for (const Case& c : {
+           Case{"SSH-2.0-x\r\n", " (it answers like an SSH server)"},
+           Case{"HTTP/1.1 400 Bad Request\r\n", " (it answers like a web server)"},
+           Case{"+OK ready\n", " (it answers like a POP3 server)"},
+           Case{"220 mx ESMTP\r\n", " (it answers like a mail or FTP server)"},
+           Case{absl::string_view("\x15\x03\x03\0\x02\x02\x46\n", 8),
+                " (it answers with TLS: say toy+tls://127.0.0.1:"},
+           Case{"what is this\n", ""},
+       }) {
+    const absl::Status status = FailureWith([&c](int fd) {
+      GetLine(fd);
+      Put(fd, c.bytes);
+      GetLine(fd);
+    });
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+    EXPECT_THAT(std::string(status.message()),
+                StartsWith(absl::StrCat("nothing at $0 speaks toy", c.guess)));
+  }
+}
+
+TEST(Client, NamesTheProtocolWhosePortItIs) {
+  const auto hang_up = [](int fd) { GetLine(fd); };
+  EXPECT_EQ(FailureWith(hang_up, &Toy()),
+            absl::OutOfRangeError(
+                "$0 closed the connection before it answered the login (it may be a toy port)"));
+  EXPECT_EQ(FailureWith(hang_up),
+            absl::OutOfRangeError(
+                "$0 closed the connection before it answered the login (does it speak toy?)"));
+}
+
+TEST(Client, DoubtsTheProtocolOnlyUntilItWasSpoken) {
+  ScriptedServer server([](int fd) {
+    GetLine(fd);
+    Put(fd, "TAKEN\n");
+    GetLine(fd);
+  });
+  asio::io_context io;
+  Client client(io.get_executor(), UrlOf(server));
+  EXPECT_EQ(LogIn(io, client, "ann").code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(Await(io, client.Login("ann2")),
+            absl::OutOfRangeError(absl::StrCat(ToString(client.url()), " closed the connection")));
 }
 
 TEST(Client, KeepsWhatComesWithTheLogin) {
@@ -262,8 +370,27 @@ TEST(Client, DeliversEverythingBeforeItsHalfCloseAndStillReceives) {
   EXPECT_EQ(Await(io, SendMany(client, kCount, body)), absl::OkStatus());
   const auto events = Await(io, client.Receive());
   ASSERT_TRUE(events.ok()) << events.status();
-  EXPECT_EQ(std::get<Received>(events->at(0)).body, absl::StrCat(kCount));
+  EXPECT_EQ(std::get<Received>(events->at(0)).body, absl::StrCat(kCount + 1));  // and BYE
   EXPECT_EQ(Await(io, client.Receive()).status().code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST(Client, SaysGoodbyeOnceBeforeItsHalfClose) {
+  std::string said;
+  {
+    ScriptedServer server([&said](int fd) {
+      GetLine(fd);
+      Put(fd, "OK\n");
+      for (std::string line; !(line = GetLine(fd)).empty();) said += line;
+    });
+    asio::io_context io;
+    Client client(io.get_executor(), UrlOf(server));
+    ASSERT_EQ(LogIn(io, client, "ann"), absl::OkStatus());
+    ASSERT_EQ(client.session().SendPublic(1, Text::From("last").value()), absl::OkStatus());
+    EXPECT_EQ(Await(io, client.FinishSending()), absl::OkStatus());
+    (void)Await(io, client.FinishSending());
+    EXPECT_EQ(Await(io, client.Receive()).status().code(), absl::StatusCode::kOutOfRange);
+  }
+  EXPECT_EQ(said, "SAY 1 last\nBYE\n");
 }
 
 TEST(Client, ASenderWithoutRoomLearnsThatTheConnectionBroke) {

@@ -95,7 +95,7 @@ std::string GetLine(SSL* ssl) {
 }
 
 ServerUrl UrlOf(const ScriptedServer& server, absl::string_view host = "127.0.0.1") {
-  return *ParseServerUrl(absl::StrCat("toy+tls://", host, ":", server.port()), FindToy);
+  return *ParseServerUrl(absl::StrCat("toy+tls://", host, ":", server.port()), Toys());
 }
 
 ClientOptions Trusting(const Identity& identity) {
@@ -136,7 +136,7 @@ TEST(ClientTls, SpeaksBothWaysAndEndsEachByItself) {
   events = Await(io, client.Receive());
   ASSERT_TRUE(events.ok()) << events.status();
   EXPECT_EQ(std::get<Received>(events->at(0)).body, std::string(50000, 'x'));
-  EXPECT_EQ(lines, kCount);
+  EXPECT_EQ(lines, kCount + 1);  // and BYE
   EXPECT_EQ(Await(io, client.Receive()).status().code(), absl::StatusCode::kOutOfRange);
 }
 
@@ -183,7 +183,43 @@ TEST(ClientTls, RefusesWhatIsNotTls) {
   });
   asio::io_context io;
   Client client(io.get_executor(), UrlOf(server));
-  EXPECT_EQ(Await(io, client.Connect()).code(), absl::StatusCode::kDataLoss);
+  const absl::Status status = Await(io, client.Connect());
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr(absl::StrCat("nothing at ", ToString(client.url()), " speaks TLS")));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("without TLS: toy://127.0.0.1:"));
+}
+
+TEST(ClientTls, SaysThatTheServerHungUp) {
+  for (const char* last_words : {"", "\x16\x03\x03"}) {
+    ScriptedServer server([last_words](int fd) {
+      client::Put(fd, last_words);
+      ::shutdown(fd, SHUT_WR);
+      client::GetLine(fd);
+    });
+    asio::io_context io;
+    Client client(io.get_executor(), UrlOf(server));
+    const absl::Status status = Await(io, client.Connect());
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr(absl::StrCat(ToString(client.url()),
+                                       " closed the connection before TLS was there")));
+  }
+}
+
+TEST(ClientTls, GivesUpInTheMiddleOfAHandshake) {
+  ScriptedServer server([](int fd) {
+    client::Put(fd, "\x16\x03\x03");
+    while (!client::GetLine(fd).empty()) {
+    }
+  });
+  asio::io_context io;
+  ClientOptions options;
+  options.connect_timeout = absl::Milliseconds(50);
+  Client client(io.get_executor(), UrlOf(server), options);
+  const absl::Status status = Await(io, client.Connect());
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no TLS within 50ms"));
 }
 
 TEST(ClientTls, SaysThatItCannotUseAFile) {
@@ -194,7 +230,8 @@ TEST(ClientTls, SaysThatItCannotUseAFile) {
   Client client(io.get_executor(), UrlOf(server), options);
   const absl::Status status = Await(io, client.Connect());
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("/nonexistent"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("\"/nonexistent\": No such file or directory"));
 }
 
 TEST(ClientTls, IsNoRelay) {

@@ -418,7 +418,7 @@ TEST_F(DirectTest, AListenerSaysWhereItIsWithASecret) {
 TEST_F(DirectTest, AListenerIsWhereItsClientIs) {
   ScriptedServer server([](int fd) { GetLine(fd); });
   Client client(io_.get_executor(),
-                *ParseServerUrl(absl::StrCat("toy://127.0.0.1:", server.port()), FindToy));
+                *ParseServerUrl(absl::StrCat("toy://127.0.0.1:", server.port()), Toys()));
   EXPECT_EQ(client.LocalAddress().status().code(), absl::StatusCode::kUnavailable);
   ASSERT_EQ(Await(io_, client.Connect()), absl::OkStatus());
   const auto local = client.LocalAddress();

@@ -1,9 +1,12 @@
 #include "libchat/client/tls.h"
 
+#include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <climits>
@@ -54,6 +57,11 @@ absl::StatusOr<std::unique_ptr<Tls>> Tls::Create(const std::string& host,
   if (context == nullptr) return absl::InternalError(LastError());
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  // OpenSSL would say "system lib".
+  if (!ca_file.empty() && ::access(ca_file.c_str(), R_OK) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot use the certificates in \"", ca_file, "\": ", ::strerror(errno)));
+  }
   const int loaded = ca_file.empty() ? SSL_CTX_set_default_verify_paths(context)
                                      : SSL_CTX_load_verify_file(context, ca_file.c_str());
   if (loaded != 1) {

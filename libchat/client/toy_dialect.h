@@ -1,9 +1,9 @@
 // A dialect of lines, for tests of what must work with any dialect.
 //
 //   to the server      LOGIN name [password]    REGISTER name password    SAY token text
-//                      TICKET id
-//   from the server    OK | TAKEN | WRONG | UNKNOWN | NO    MADE | UNMADE    MSG name text
-//                      ECHO token    SAYS text    OPEN    (else: broken)
+//                      TICKET id    BYE
+//   from the server    OK | TAKEN | ELSEWHERE | UNNAMED | WRONG | UNKNOWN | NO    MADE | UNMADE
+//                      MSG name text    ECHO token    SAYS text    OPEN    (else: broken)
 
 #ifndef LIBCHAT_CLIENT_TOY_DIALECT_H_
 #define LIBCHAT_CLIENT_TOY_DIALECT_H_
@@ -39,6 +39,8 @@ class ToyClientSession final : public ClientSession {
     return Say(absl::StrCat("SAY ", token, " ", body.bytes()));
   }
 
+  void Leave() override { host_.Send("BYE\n"); }
+
   Step OnBytes(absl::string_view in) override {
     Step step;
     while (step.next == Next::kMore) {
@@ -56,6 +58,8 @@ class ToyClientSession final : public ClientSession {
     if (line == "TAKEN") return Tell(LoginRefused{LoginRefused::Reason::kTaken, true});
     if (line == "WRONG") return Tell(LoginRefused{LoginRefused::Reason::kPassword, false});
     if (line == "UNKNOWN") return Tell(LoginRefused{LoginRefused::Reason::kNoAccount, false});
+    if (line == "UNNAMED") return Tell(LoginRefused{LoginRefused::Reason::kName, false});
+    if (line == "ELSEWHERE") return Tell(LoginRefused{LoginRefused::Reason::kTaken, false});
     if (line == "NO") return Tell(LoginRefused{LoginRefused::Reason::kOther, false});
     if (line == "MADE") return Tell(AccountMade{});
     if (line == "UNMADE") return Tell(AccountRefused{});
@@ -82,7 +86,7 @@ class ToyClientSession final : public ClientSession {
   ClientHost& host_;
 };
 
-class ToyDialect final : public Dialect {
+class ToyDialect : public Dialect {
  public:
   absl::string_view name() const override { return "toy"; }
   std::vector<DefaultListener> default_listeners() const override { return {{7000, {}}}; }
@@ -112,8 +116,10 @@ inline const Dialect& Toy() {
   return toy;
 }
 
-inline const Dialect* FindToy(absl::string_view scheme) {
-  return scheme == "toy" ? &Toy() : nullptr;
+// All the dialects of a test: the toy.
+inline const std::vector<const Dialect*>& Toys() {
+  static const std::vector<const Dialect*> toys = {&Toy()};
+  return toys;
 }
 
 }  // namespace chat::client

@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
@@ -56,11 +57,19 @@ std::string PercentEncode(absl::string_view text) {
   return encoded;
 }
 
-absl::Status ParseScheme(absl::string_view scheme, DialectLookup dialects, ServerUrl& url) {
+std::string Names(Dialects dialects) {
+  return absl::StrJoin(dialects, ", ", [](std::string* out, const Dialect* dialect) {
+    absl::StrAppend(out, dialect->name());
+  });
+}
+
+absl::Status ParseScheme(absl::string_view scheme, Dialects dialects, ServerUrl& url) {
   url.tls = absl::ConsumeSuffix(&scheme, kTlsSuffix);
-  url.dialect = dialects(scheme);
-  if (url.dialect == nullptr) return Bad(absl::StrCat("no such protocol: \"", scheme, "\""));
-  return absl::OkStatus();
+  for (const Dialect* dialect : dialects) {
+    if (dialect->name() == scheme) url.dialect = dialect;
+  }
+  if (url.dialect != nullptr) return absl::OkStatus();
+  return Bad(absl::StrCat("no such protocol: \"", scheme, "\"; there are: ", Names(dialects)));
 }
 
 absl::Status ParseUser(absl::string_view user, ServerUrl& url) {
@@ -125,16 +134,46 @@ absl::Status ParseQuery(absl::string_view query, ServerUrl& url) {
   return url.dialect->CheckOptions(url.options);
 }
 
+// A port says nothing of its protocol, so it cannot stand where the scheme is a default.
+// `host_port` is the end of `text`, and is parsed later.
+absl::Status CheckPortNeedsScheme(absl::string_view host_port, Dialects dialects,
+                                  absl::string_view text) {
+  const size_t bracket = host_port.rfind(']');
+  const absl::string_view behind =
+      bracket == host_port.npos ? host_port : host_port.substr(bracket + 1);
+  // More than one colon is an IPv6 address without brackets, which has its own words.
+  if (std::count(behind.begin(), behind.end(), ':') != 1) return absl::OkStatus();
+  const auto with_scheme = [text](std::string* out, const Dialect* dialect) {
+    absl::StrAppend(out, dialect->name(), "://", text);
+  };
+  return Bad(absl::StrCat(
+      "\"", text, "\": a port needs its protocol: ", absl::StrJoin(dialects, ", ", with_scheme)));
+}
+
+// The dialect, other than `mine`, that listens on `port` by default; null if none does.
+const Dialect* OwnerOf(uint16_t port, const Dialect& mine, Dialects dialects) {
+  const Dialect* owner = nullptr;
+  for (const Dialect* dialect : dialects) {
+    for (const DefaultListener& listener : dialect->default_listeners()) {
+      if (listener.port != port) continue;
+      if (dialect == &mine) return nullptr;
+      owner = dialect;
+    }
+  }
+  return owner;
+}
+
 }  // namespace
 
-absl::StatusOr<ServerUrl> ParseServerUrl(absl::string_view text, DialectLookup dialects,
-                                         uint16_t lowest_port) {
+absl::StatusOr<ServerUrl> ParseServerUrl(absl::string_view text, Dialects dialects,
+                                         absl::string_view default_scheme, uint16_t lowest_port) {
   const size_t scheme_end = text.find("://");
-  if (scheme_end == text.npos) {
+  const bool has_scheme = scheme_end != text.npos;
+  if (text.empty() || (!has_scheme && default_scheme.empty())) {
     return Bad("a server is named SCHEME://[USER@]HOST[:PORT]");
   }
-  const absl::string_view scheme = text.substr(0, scheme_end);
-  absl::string_view authority = text.substr(scheme_end + 3);
+  const absl::string_view scheme = has_scheme ? text.substr(0, scheme_end) : default_scheme;
+  absl::string_view authority = has_scheme ? text.substr(scheme_end + 3) : text;
   absl::string_view query;
   if (const size_t mark = authority.find('?'); mark != authority.npos) {
     query = authority.substr(mark + 1);
@@ -148,8 +187,13 @@ absl::StatusOr<ServerUrl> ParseServerUrl(absl::string_view text, DialectLookup d
     if (absl::Status status = ParseUser(authority.substr(0, at), url); !status.ok()) return status;
     authority.remove_prefix(at + 1);
   }
+  if (!has_scheme) {
+    absl::Status status = CheckPortNeedsScheme(authority, dialects, text);
+    if (!status.ok()) return status;
+  }
   if (absl::Status status = ParseHost(authority, lowest_port, url); !status.ok()) return status;
   if (absl::Status status = ParseQuery(query, url); !status.ok()) return status;
+  url.port_of = OwnerOf(url.port, *url.dialect, dialects);
   return url;
 }
 

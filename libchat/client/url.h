@@ -1,4 +1,6 @@
-// Where a server is and how to speak to it: SCHEME[+tls]://[USER@]HOST[:PORT][?OPTION=VALUE&...]
+// Where a server is and how to speak to it:
+//
+//   SCHEME[+tls]://[USER@]HOST[:PORT][?OPTION=VALUE&...]    or, of a default scheme, [USER@]HOST
 
 #ifndef LIBCHAT_CLIENT_URL_H_
 #define LIBCHAT_CLIENT_URL_H_
@@ -6,9 +8,9 @@
 #include <cstdint>
 #include <string>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "libchat/dialect/dialect.h"
 
 namespace chat::client {
@@ -20,17 +22,21 @@ struct ServerUrl {
   std::string host;  // a name or an address; an IPv6 address stands here without its brackets
   uint16_t port = 0;
   DialectOptions options;  // as in the query; they have passed Dialect::CheckOptions
+  // Another dialect whose default port this is, or null: who mistakes one for the other is told.
+  const Dialect* port_of = nullptr;
 };
 
-// Says which dialect a scheme (without "+tls") is, or null: FindDialect of the registry, which
-// this library does not link.
-using DialectLookup = absl::FunctionRef<const Dialect*(absl::string_view scheme)>;
+// Those that a scheme can name: AllDialects of the registry, which this library does not link.
+using Dialects = absl::Span<const Dialect* const>;
 
 // Parses `url`. The scheme is the dialect's name; a port that is not named is the dialect's first
 // default; USER and the query are percent-decoded. InvalidArgument names what is wrong, a password
 // included: secrets do not belong on a command line, so the message does not repeat it.
+// `default_scheme` is that of a URL without one, which has no port then: a port tells nobody which
+// protocol it has. Empty: there has to be a scheme.
 // `lowest_port` is 0 where port 0 means a free one of the system's choice: to listen on.
-absl::StatusOr<ServerUrl> ParseServerUrl(absl::string_view url, DialectLookup dialects,
+absl::StatusOr<ServerUrl> ParseServerUrl(absl::string_view url, Dialects dialects,
+                                         absl::string_view default_scheme = "",
                                          uint16_t lowest_port = 1);
 
 // The URL that names the same server, always with its port. For logs: the user is left out.

@@ -40,7 +40,7 @@ struct Flags {
 };
 
 absl::StatusOr<client::ServerUrl> ChatServer(const std::string& url) {
-  absl::StatusOr<client::ServerUrl> server = client::ParseServerUrl(url, FindDialect);
+  absl::StatusOr<client::ServerUrl> server = client::ParseServerUrl(url, AllDialects());
   if (server.ok() && server->tls) return absl::UnimplementedError("chat-bench speaks no TLS");
   return server;
 }

@@ -42,7 +42,7 @@ struct Flags {
 bool TakesFiles(const ClientTraits& traits) { return traits.file_way != FileWay::kNone; }
 
 void Declare(Settings& settings, Flags* flags) {
-  AddClientFlags(settings, &flags->client);
+  AddClientFlags(settings, &flags->client, "cfp");
   AddTlsFlags(settings, &flags->client);
   AddPasswordFlags(settings, &flags->client.password);
   settings.Value("-F,--format", "FMT",
@@ -102,7 +102,8 @@ void ChooseFormat(const Flags& flags, bool terminal, PrintOptions* print) {
 
 // What the flags say together. InvalidArgument if that cannot be.
 absl::Status Complete(const Settings& settings, Flags* flags) {
-  absl::StatusOr<Account> account = ChooseAccount(settings, flags->client, FindDialect, "-listen");
+  absl::StatusOr<Account> account =
+      ChooseAccount(settings, flags->client, AllDialects(), "-listen");
   if (!account.ok()) return account.status();
   const Dialect& dialect = *account->url.dialect;
   ListenOptions& listen = flags->listen;

@@ -46,7 +46,7 @@ bool SendsFiles(const ClientTraits& traits) { return traits.file_way != FileWay:
 bool Registers(const ClientTraits& traits) { return traits.registers; }
 
 void Declare(Settings& settings, Flags* flags) {
-  AddClientFlags(settings, &flags->client);
+  AddClientFlags(settings, &flags->client, "cfp");
   AddTlsFlags(settings, &flags->client);
   AddPasswordFlags(settings, &flags->client.password);
   settings.Text(
@@ -151,7 +151,7 @@ int Main(int argc, char** argv) {
   Diagnostics diagnostics("chat-send", std::cerr);
   diagnostics.set_quiet(flags.client.quiet);
   diagnostics.set_verbose(flags.client.verbose);
-  absl::StatusOr<Account> account = ChooseAccount(settings, flags.client, FindDialect, "");
+  absl::StatusOr<Account> account = ChooseAccount(settings, flags.client, AllDialects(), "");
   if (!account.ok()) {
     diagnostics.Error(account.status().message());
     return kExitUsage;

@@ -134,19 +134,13 @@ std::optional<TunnelFlags> ReadTunnelFlags(int argc, const char* const* argv,
   ClientFlags common;
   TunnelFlags flags;
   std::optional<int64_t> max_streams;
-  AddClientFlags(settings, &common);
+  AddClientFlags(settings, &common, "chaton");
   Declare(settings, &flags.options, &max_streams);
   if (const std::optional<int> ended = settings.Parse(argc, argv, surroundings)) {
     *exit_code = static_cast<ExitCode>(*ended);
     return std::nullopt;
   }
-  const auto find = [&](absl::string_view name) -> const Dialect* {
-    for (const Dialect* dialect : dialects) {
-      if (dialect->name() == name) return dialect;
-    }
-    return nullptr;
-  };
-  absl::StatusOr<Account> account = ChooseAccount(settings, common, find, "-tunnel");
+  absl::StatusOr<Account> account = ChooseAccount(settings, common, dialects, "-tunnel");
   const absl::Status status =
       account.ok() ? Check(flags.options, *account, dialects) : account.status();
   if (!status.ok()) {

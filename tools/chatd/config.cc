@@ -52,13 +52,8 @@ bool IsAddress(const std::string& host) {
 }
 
 absl::StatusOr<net::ListenerOptions> ParseListener(absl::string_view text, Dialects dialects) {
-  const auto find = [&](absl::string_view scheme) -> const Dialect* {
-    for (const Dialect* dialect : dialects) {
-      if (dialect->name() == scheme) return dialect;
-    }
-    return nullptr;
-  };
-  absl::StatusOr<client::ServerUrl> url = client::ParseServerUrl(text, find, 0);
+  absl::StatusOr<client::ServerUrl> url =
+      client::ParseServerUrl(text, dialects, /*default_scheme=*/"", /*lowest_port=*/0);
   if (!url.ok()) return url.status();
   if (url->tls) return absl::InvalidArgumentError("chatd has no TLS: put a TLS proxy before it");
   if (!url->user.empty()) return absl::InvalidArgumentError("a listener has no user");

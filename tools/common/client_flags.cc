@@ -1,6 +1,8 @@
 #include "tools/common/client_flags.h"
 
+#include <errno.h>
 #include <pwd.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <utility>
@@ -31,20 +33,32 @@ std::string WithSuffix(absl::string_view name, absl::string_view suffix) {
   return absl::StrCat(name.substr(0, wire::Utf8Prefix(name, room)), suffix);
 }
 
-absl::Status About(absl::string_view name, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat(status.message(), ": ", name));
+// Says what to do about a login that has failed.
+absl::Status WithAdvice(const client::Client& client, const Account& account,
+                        absl::string_view name, const absl::Status& status) {
+  if (absl::IsInvalidArgument(status)) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", name, "\": ", status.message()));
+  }
+  if (!absl::IsAlreadyExists(status) || account.password.has_value()) return status;
+  const bool accounts = client.traits().passwords != Passwords::kNever;
+  return absl::AlreadyExistsError(absl::StrCat(status.message(), " (say -u OTHER",
+                                               accounts ? ", or --password-file FILE" : "", ")"));
 }
 
 }  // namespace
 
-void AddClientFlags(Settings& settings, ClientFlags* flags) {
-  settings.Text(
-      "-s,--server", "URL",
-      absl::StrCat("SCHEME[+tls]://[user@]host[:port][?option=value], default ", flags->server),
-      &flags->server);
+void AddClientFlags(Settings& settings, ClientFlags* flags, absl::string_view default_scheme) {
+  flags->default_scheme = std::string(default_scheme);
+  if (flags->server.empty()) flags->server = absl::StrCat(default_scheme, "://127.0.0.1");
+  settings.Text("-s,--server", "URL",
+                absl::StrCat("[SCHEME[+tls]://][user@]host[:port][?option=value]; without a SCHEME "
+                             "it is ",
+                             default_scheme, ", and a port needs one. Default ", flags->server),
+                &flags->server);
   settings.Text("-u,--user", "NAME",
-                "Name to log in with; without it, CHAT_USER or the shell's user, with a number "
-                "if that is taken",
+                "Name to log in with; without it, CHAT_USER, else the shell's user: chat-send uses "
+                "that as it is, chat-listen puts -listen behind it and chat-tunnel -tunnel. Such a "
+                "name gets a number if it is taken, and is said",
                 &flags->user);
   settings.Duration("--connect-timeout", "How long connecting and logging in may take, default 10s",
                     &flags->connect_timeout);
@@ -78,9 +92,16 @@ std::string Numbered(absl::string_view name, int number) {
 }
 
 absl::StatusOr<Account> ChooseAccount(const Settings& settings, const ClientFlags& flags,
-                                      client::DialectLookup dialects, absl::string_view suffix) {
-  absl::StatusOr<client::ServerUrl> url = client::ParseServerUrl(flags.server, dialects);
-  if (!url.ok()) return url.status();
+                                      client::Dialects dialects, absl::string_view suffix) {
+  absl::StatusOr<client::ServerUrl> url =
+      client::ParseServerUrl(flags.server, dialects, flags.default_scheme);
+  if (!url.ok()) return absl::InvalidArgumentError(absl::StrCat("-s: ", url.status().message()));
+  if (settings.GivenAsFlag("tls-ca") && !url->tls) {
+    client::ServerUrl with_tls = *url;
+    with_tls.tls = true;
+    return absl::InvalidArgumentError(
+        absl::StrCat("--tls-ca is for servers with TLS: ", ToString(with_tls)));
+  }
   Account account;
   account.login = ChooseName(settings, flags, *url, suffix);
   account.url = *std::move(url);
@@ -92,6 +113,10 @@ absl::StatusOr<Account> ChooseAccount(const Settings& settings, const ClientFlag
 std::optional<ExitCode> ChoosePassword(const Settings& settings, const ClientFlags& flags,
                                        bool is_new, const Surroundings& surroundings,
                                        Diagnostics& diagnostics, Account* account) {
+  if (account->url.tls && !flags.tls_ca.empty() && ::access(flags.tls_ca.c_str(), R_OK) != 0) {
+    diagnostics.Error(absl::StrCat("--tls-ca: ", flags.tls_ca, ": ", ::strerror(errno)));
+    return kExitNoInput;
+  }
   const LoginName owner = ChooseName(settings, flags, account->url, "");
   const std::string whose = absl::StrCat(owner.name, " on ", ToString(account->url));
   absl::StatusOr<std::optional<Secret>> found = FindPassword(
@@ -112,7 +137,7 @@ asio::awaitable<absl::StatusOr<std::string>> LogIn(client::Client& client, const
   if (account.password.has_value()) {
     const absl::Status status = co_await client.Login(login.name, account.password->bytes());
     if (status.ok()) co_return login.name;
-    co_return About(login.name, status);
+    co_return WithAdvice(client, account, login.name, status);
   }
   absl::Status status;
   for (int attempt = 1; attempt <= kNameAttempts; ++attempt) {
@@ -120,9 +145,13 @@ asio::awaitable<absl::StatusOr<std::string>> LogIn(client::Client& client, const
     const std::string name = attempt == 1 ? login.name : Numbered(login.name, number);
     status = co_await client.Login(name);
     if (status.ok()) co_return name;
-    if (!absl::IsAlreadyExists(status) || login.asked_for) co_return About(name, status);
+    if (!absl::IsAlreadyExists(status) || login.asked_for) {
+      co_return WithAdvice(client, account, name, status);
+    }
   }
-  co_return About(absl::StrCat(login.name, ", and others like it"), status);
+  co_return absl::AlreadyExistsError(absl::StrCat(login.name, " and ", kNameAttempts - 1,
+                                                  " names like it are taken on ",
+                                                  ToString(client.url()), " (say -u OTHER)"));
 }
 
 asio::awaitable<absl::StatusOr<std::string>> ConnectAndLogIn(client::Client& client,
@@ -131,6 +160,12 @@ asio::awaitable<absl::StatusOr<std::string>> ConnectAndLogIn(client::Client& cli
   const absl::Status status = co_await client.Connect();
   if (!status.ok()) co_return status;
   co_return co_await LogIn(client, account, random);
+}
+
+void SayName(Diagnostics& diagnostics, Account* account, absl::string_view name) {
+  if (account->login.asked_for) return;
+  diagnostics.Notice(absl::StrCat("logged in as ", name));
+  account->login = {std::string(name), /*asked_for=*/true};
 }
 
 std::string DialectsThat(absl::FunctionRef<bool(const ClientTraits&)> can,

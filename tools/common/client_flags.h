@@ -24,7 +24,8 @@
 namespace chat::tools {
 
 struct ClientFlags {
-  std::string server = "chaton://127.0.0.1";
+  std::string server;          // AddClientFlags gives it a default
+  std::string default_scheme;  // of a server that is named without one
   std::string user;
   absl::Duration connect_timeout = absl::Seconds(10);
   client::ReconnectPolicy reconnect;
@@ -34,8 +35,9 @@ struct ClientFlags {
   bool quiet = false;
 };
 
-// Declares -s, -u, --connect-timeout, --reconnect, -v and -q. `flags` holds the defaults.
-void AddClientFlags(Settings& settings, ClientFlags* flags);
+// Declares -s, -u, --connect-timeout, --reconnect, -v and -q. `flags` holds the defaults; without a
+// server it is this machine's, over `default_scheme`.
+void AddClientFlags(Settings& settings, ClientFlags* flags, absl::string_view default_scheme);
 // Declares --tls-ca, for tools that can do all they do over TLS.
 void AddTlsFlags(Settings& settings, ClientFlags* flags);
 
@@ -62,25 +64,31 @@ struct Account {
 };
 
 // The account that the flags describe, without a password; InvalidArgument if the server's URL is
-// wrong.
+// wrong, or --tls-ca was given and the server has no TLS.
 absl::StatusOr<Account> ChooseAccount(const Settings& settings, const ClientFlags& flags,
-                                      client::DialectLookup dialects, absl::string_view suffix);
+                                      client::Dialects dialects, absl::string_view suffix);
 
-// Finds the password of *account (see FindPassword). With one, a default name has no suffix: the
-// account is the user's, not the tool's. `is_new`: the account is about to be made. If the tool has
-// to end now, that was said, and this is the exit code.
+// Sees to what proves one side to the other: that the file of --tls-ca can be read, if it is
+// needed, and the password of *account (see FindPassword). With one, a default name has no suffix:
+// the account is the user's, not the tool's. `is_new`: the account is about to be made. If the tool
+// has to end now, that was said, and this is the exit code.
 std::optional<ExitCode> ChoosePassword(const Settings& settings, const ClientFlags& flags,
                                        bool is_new, const Surroundings& surroundings,
                                        Diagnostics& diagnostics, Account* account);
 
 // Logs in on a connected client. A default name that is taken is tried again with a number, unless
-// there is a password. Returns the name; errors as in client::Client. `account` lives until then.
+// there is a password. Returns the name; errors as in client::Client, with what to do about them.
+// `account` lives until then.
 asio::awaitable<absl::StatusOr<std::string>> LogIn(client::Client& client, const Account& account,
                                                    absl::BitGenRef random);
 // Connects before that.
 asio::awaitable<absl::StatusOr<std::string>> ConnectAndLogIn(client::Client& client,
                                                              const Account& account,
                                                              absl::BitGenRef random);
+
+// After a login: says the name, once, if nobody asked for it. From then on it is asked for: a
+// reconnect gets this name or none, for others know it now.
+void SayName(Diagnostics& diagnostics, Account* account, absl::string_view name);
 
 // The dialects whose clients can do what `can` says, for people: "crp, cfp".
 std::string DialectsThat(absl::FunctionRef<bool(const ClientTraits&)> can,

@@ -29,7 +29,7 @@ absl::StatusOr<Account> Choose(std::vector<const char*> flags,
   };
   EXPECT_EQ(settings.Parse(flags.size(), flags.data(), {getenv, out, out}), std::nullopt)
       << out.str();
-  return ChooseAccount(settings, values, client::FindToy, suffix);
+  return ChooseAccount(settings, values, client::Toys(), suffix);
 }
 
 TEST(ChooseAccount, TakesTheNameThatWasAskedFor) {

@@ -41,7 +41,7 @@ void SendAll(int fd, absl::string_view bytes) {
 }  // namespace
 
 TestUser::TestUser(const std::string& text) {
-  const absl::StatusOr<client::ServerUrl> url = client::ParseServerUrl(text, FindDialect);
+  const absl::StatusOr<client::ServerUrl> url = client::ParseServerUrl(text, AllDialects());
   EXPECT_TRUE(url.ok()) << url.status();
   dialect_ = url->dialect;
   session_ = dialect_->NewClientSession(url->options, *this);

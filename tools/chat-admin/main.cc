@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "tools/chat-admin/verbs.h"
 #include "tools/common/settings.h"
+#include "tools/common/standard_descriptors.h"
 
 namespace {
 
@@ -28,6 +29,7 @@ absl::Status SetFormat(absl::string_view name, OutputFormat* format) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  chat::tools::PrepareStandardDescriptors();
   chat::tools::AdminFlags flags;
   std::vector<std::string> words;
   bool no_headers = false;

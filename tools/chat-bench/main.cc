@@ -3,9 +3,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <string>
 
@@ -23,6 +26,7 @@
 #include "tools/common/escape.h"
 #include "tools/common/exit_codes.h"
 #include "tools/common/host_port.h"
+#include "tools/common/standard_descriptors.h"
 #include "tools/common/version.h"
 
 namespace chat::bench {
@@ -153,6 +157,13 @@ tools::ExitCode ExitCodeOf(const absl::Status& status) {
   return tools::ExitCodeFor(status);
 }
 
+// The exit code after everything was printed on standard output.
+int EndOutput() {
+  if (std::cout.flush() && std::fflush(stdout) == 0) return tools::kExitOk;
+  std::fprintf(stderr, "chat-bench: cannot write the output: %s\n", std::strerror(errno));
+  return tools::kExitIoError;
+}
+
 template <typename Options, typename Result>
 int Print(const Flags& flags, const Options& options, const absl::StatusOr<Result>& result) {
   if (!result.ok()) {
@@ -163,7 +174,7 @@ int Print(const Flags& flags, const Options& options, const absl::StatusOr<Resul
   const Report report = ToReport(options, *result);
   const std::string text = flags.output == "json" ? report.dump() + "\n" : ToTable(report);
   std::fputs(text.c_str(), stdout);
-  return 0;
+  return EndOutput();
 }
 
 int Main(int argc, char** argv) {
@@ -173,14 +184,14 @@ int Main(int argc, char** argv) {
   app.footer(
       "Example: chat-bench fanout -n 1000 --pid $(pidof chatd) -o json | jq "
       ".deliveries_per_second");
-  app.set_version_flag("-V,--version", tools::kVersion);
+  app.set_version_flag("-V,--version", absl::StrCat("chat-bench ", tools::kVersion));
   app.require_subcommand(1);
   const CLI::App* fanout = AddFanout(app, flags);
   AddTunnel(app, flags);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {  // or --help, or --version
-    return app.exit(error) == 0 ? tools::kExitOk : tools::kExitUsage;
+    return app.exit(error) == 0 ? EndOutput() : tools::kExitUsage;
   }
   flags.fanout.warm_up = flags.tunnel.warm_up = absl::Seconds(flags.warm_up);
   flags.fanout.duration = flags.tunnel.duration = absl::Seconds(flags.duration);
@@ -191,4 +202,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace chat::bench
 
-int main(int argc, char** argv) { return chat::bench::Main(argc, argv); }
+int main(int argc, char** argv) {
+  chat::tools::PrepareStandardDescriptors();
+  return chat::bench::Main(argc, argv);
+}

@@ -15,6 +15,7 @@
 #include "asio/redirect_error.hpp"
 #include "asio/use_awaitable.hpp"
 #include "libchat/event/user.h"
+#include "tools/common/signals.h"
 
 namespace chat::tools {
 
@@ -60,9 +61,8 @@ asio::awaitable<ExitCode> Listener::Run() {
 }
 
 void Listener::CatchSignals() {
-  asio::error_code ignored;  // then they end the process at once
-  signals_.add(SIGINT, ignored);
-  signals_.add(SIGTERM, ignored);
+  AddUnlessIgnored(signals_, SIGINT);
+  AddUnlessIgnored(signals_, SIGTERM);
   signals_.async_wait([this](asio::error_code error, int signal) {
     if (!error) Stop(static_cast<ExitCode>(128 + signal));
   });

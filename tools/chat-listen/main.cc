@@ -24,6 +24,7 @@
 #include "tools/common/format.h"
 #include "tools/common/secrets.h"
 #include "tools/common/settings.h"
+#include "tools/common/standard_descriptors.h"
 #include "tools/common/stdio.h"
 
 namespace chat::tools {
@@ -158,6 +159,10 @@ int Main(int argc, char** argv) {
     diagnostics.Error(status.message());
     return kExitUsage;
   }
+  if (WasClosed(STDOUT_FILENO)) {
+    diagnostics.Error("standard output is closed");
+    return kExitIoError;
+  }
   if (absl::Status status = OpenInbox(&flags.listen.inbox); !status.ok()) {
     diagnostics.Error(absl::StrCat("--accept-files: ", status.message()));
     return kExitIoError;
@@ -178,6 +183,7 @@ int Main(int argc, char** argv) {
 }  // namespace chat::tools
 
 int main(int argc, char** argv) {
+  chat::tools::PrepareStandardDescriptors();
   const int code = chat::tools::Main(argc, argv);
   if (code == chat::tools::kExitBrokenPipe) chat::tools::DieOf(SIGPIPE);
   if (code == chat::tools::kExitInterrupted) chat::tools::DieOf(SIGINT);

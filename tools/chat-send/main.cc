@@ -27,6 +27,7 @@
 #include "tools/common/exit_codes.h"
 #include "tools/common/secrets.h"
 #include "tools/common/settings.h"
+#include "tools/common/standard_descriptors.h"
 #include "tools/common/stdio.h"
 
 namespace chat::tools {
@@ -97,9 +98,13 @@ void Declare(Settings& settings, Flags* flags) {
                  &flags->words);
 }
 
+bool ReadsInput(const Flags& flags) {
+  return flags.words.empty() && !flags.send.make_account && flags.send.files.empty();
+}
+
 Source MakeSource(const Flags& flags, Input* input) {
   if (!flags.words.empty()) return Source(absl::StrJoin(flags.words, " "));
-  if (flags.send.make_account || !flags.send.files.empty()) return Source();
+  if (!ReadsInput(flags)) return Source();
   const Source::Kind kind = flags.jsonl ? Source::Kind::kJsonl : Source::Kind::kText;
   if (flags.whole) return Source(input, "", kind);
   return Source(input, flags.null ? std::string(1, '\0') : flags.delimiter, kind);
@@ -156,6 +161,10 @@ int Main(int argc, char** argv) {
     diagnostics.Error(account.status().message());
     return kExitUsage;
   }
+  if (ReadsInput(flags) && WasClosed(STDIN_FILENO)) {
+    diagnostics.Error("there is no MESSAGE, and standard input is closed");
+    return kExitNoInput;
+  }
   flags.send.only_account =
       flags.send.make_account && flags.words.empty() && flags.send.files.empty();
   if (absl::Status status = Check(flags, account->url); !status.ok()) {
@@ -182,6 +191,7 @@ int Main(int argc, char** argv) {
 }  // namespace chat::tools
 
 int main(int argc, char** argv) {
+  chat::tools::PrepareStandardDescriptors();
   const int code = chat::tools::Main(argc, argv);
   if (code == chat::tools::kExitInterrupted) chat::tools::DieOf(SIGINT);
   if (code == chat::tools::kExitTerminated) chat::tools::DieOf(SIGTERM);

@@ -13,6 +13,7 @@
 #include "asio/use_awaitable.hpp"
 #include "libchat/event/user.h"
 #include "tools/chat-send/progress.h"
+#include "tools/common/signals.h"
 
 namespace chat::tools {
 namespace {
@@ -49,7 +50,7 @@ Sender::Sender(asio::io_context& io, SendOptions options, Source& source, Diagno
       source_(source),
       diagnostics_(diagnostics),
       io_(io),
-      signals_(io, SIGINT, SIGTERM),
+      signals_(io),
       random_(std::random_device()()),
       backoff_(options_.reconnect, random_),
       changed_(io.get_executor()),
@@ -62,6 +63,8 @@ asio::awaitable<ExitCode> Sender::Run() {
     diagnostics_.Error(status.message());
     co_return ExitForFile(status);
   }
+  AddUnlessIgnored(signals_, SIGINT);
+  AddUnlessIgnored(signals_, SIGTERM);
   signals_.async_wait([this](asio::error_code error, int signal) {
     if (error) return;
     Report(absl::CancelledError("interrupted"));

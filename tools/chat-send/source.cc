@@ -48,13 +48,11 @@ absl::StatusOr<std::optional<Outgoing>> Source::Take() {
     if (kind_ == Kind::kJsonl) {
       absl::StatusOr<ParsedMessage> parsed = ParseJson(*next);
       if (!parsed.ok()) return parsed.status();
-      if (parsed->kind == "private") {
-        if (parsed->to.empty()) return absl::InvalidArgumentError("private, but without \"to\"");
-        message.to = std::move(parsed->to);
-      } else if (parsed->kind != "public") {
-        ++taken_;  // something that chat-listen has reported and nobody has said
+      if (parsed->kind == ParsedMessage::Kind::kSkipped) {
+        ++taken_;
         continue;
       }
+      message.to = std::move(parsed->to);
       message.body = std::move(parsed->body);
     }
     if (absl::Status status = CheckText(message.body); !status.ok()) return status;

@@ -15,6 +15,7 @@
 #include "tools/common/event_loop.h"
 #include "tools/common/exit_codes.h"
 #include "tools/common/settings.h"
+#include "tools/common/standard_descriptors.h"
 
 namespace {
 
@@ -36,6 +37,7 @@ bool IsIgnored(int signal) {
 
 int main(int argc, char** argv) {
   using namespace chat::tools;  // NOLINT: it is all about them
+  PrepareStandardDescriptors();
   ExitCode exit_code = kExitBug;
   std::optional<TunnelFlags> flags =
       ReadTunnelFlags(argc, argv, chat::AllDialects(), Surroundings::OfThisProcess(), &exit_code);

@@ -1,14 +1,22 @@
 // chatd: the server. See --help.
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include <iostream>
 #include <optional>
 #include <string>
 
 #include "CLI/CLI.hpp"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "tools/chatd/run.h"
+#include "tools/common/command_line.h"
+#include "tools/common/escape.h"
 #include "tools/common/exit_codes.h"
+#include "tools/common/standard_descriptors.h"
 #include "tools/common/version.h"
 
 namespace {
@@ -38,6 +46,11 @@ void AddText(CLI::App& app, const std::string& name, std::optional<std::string>&
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 
+int Fail(int code, absl::string_view what) {
+  fprintf(stderr, "chatd: %s\n", chat::tools::Escape(what).c_str());
+  return code;
+}
+
 void SetLogLevel(chat::tools::Flags& flags, const char* level) {
   if (!flags.settings.log_level) flags.settings.log_level = level;
 }
@@ -45,6 +58,7 @@ void SetLogLevel(chat::tools::Flags& flags, const char* level) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  chat::tools::PrepareStandardDescriptors();
   chat::tools::Flags flags;
   if (const char* config = getenv("CHATD_CONFIG")) flags.config = config;
 
@@ -90,12 +104,18 @@ int main(int argc, char** argv) {
   app.add_flag("--check-config", flags.check_config, "exits with 0 if all settings are valid");
   app.add_flag("--print-config", flags.print_config, "prints all settings as a config file");
 
+  // What CLI11 takes in silence is found first: empty values, and options given twice.
+  const absl::StatusOr<chat::tools::CommandLine> line =
+      chat::tools::ReadCommandLine(app, argc, argv);
+  if (!line.ok()) return Fail(chat::tools::kExitUsage, line.status().message());
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    fprintf(stderr, "chatd: %s\nTry 'chatd --help'.\n", error.what());
-    return chat::tools::kExitUsage;
+    if (error.get_exit_code() != 0) return Fail(chat::tools::kExitUsage, error.what());
+    app.exit(error);
+    if (std::cout.flush()) return chat::tools::kExitOk;
+    return Fail(chat::tools::kExitIoError,
+                absl::StrCat("cannot write the output: ", strerror(errno)));
   }
   return chat::tools::Run(flags);
 }

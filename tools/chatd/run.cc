@@ -25,6 +25,7 @@
 #include "tools/chatd/log.h"
 #include "tools/common/escape.h"
 #include "tools/common/exit_codes.h"
+#include "tools/common/signals.h"
 
 namespace chat::tools {
 namespace {
@@ -85,10 +86,14 @@ void RaiseDescriptorLimit() {
 
 constexpr int kWakeUp = SIGUSR1;  // of the thread that waits for the others
 
+// Those that were ignored at the start stay so.
 sigset_t HandledSignals() {
   sigset_t set;
   sigemptyset(&set);
-  for (int signal : {SIGTERM, SIGINT, SIGHUP, kWakeUp}) sigaddset(&set, signal);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    if (!IsIgnored(signal)) sigaddset(&set, signal);
+  }
+  sigaddset(&set, kWakeUp);
   return set;
 }
 

@@ -3,6 +3,7 @@
 #ifndef TOOLS_COMMON_ESCAPE_H_
 #define TOOLS_COMMON_ESCAPE_H_
 
+#include <cstddef>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -12,6 +13,11 @@ namespace chat::tools {
 // True for what has to be escaped: the control characters C0, DEL and C1, the bidirectional
 // controls, and the line and paragraph separators.
 bool IsUnsafe(char32_t code_point);
+
+// How many bytes at the beginning of `bytes` are whole characters that need no escape: valid UTF-8,
+// not IsUnsafe, no backslash and, with `quotes_too`, no quotation mark. Fast, and so it may end
+// before a character that needs none either: the caller looks at the next one itself.
+size_t SafePrefix(absl::string_view bytes, bool quotes_too);
 
 // Appends `bytes` to *out with these escapes; everything else stays as it is.
 //

@@ -8,9 +8,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/civil_time.h"
 #include "libchat/wire/utf8.h"
-#include "nlohmann/json.hpp"
 #include "tools/common/escape.h"
+#include "tools/common/json_record.h"
 
 namespace chat::tools {
 namespace {
@@ -40,9 +41,16 @@ std::optional<char> TakeEscape(absl::string_view& spec) {
 // `text`, which is valid UTF-8, as a JSON string.
 void AppendJsonString(absl::string_view text, std::string* out) {
   *out += '"';
-  while (!text.empty()) {
-    char32_t c = 0;
-    size_t size = wire::DecodeOne(text, &c);
+  size_t done = 0;  // what is before it has been appended
+  size_t at = 0;
+  while ((at += SafePrefix(text.substr(at), /*quotes_too=*/true)) < text.size()) {
+    char32_t c = static_cast<unsigned char>(text[at]);
+    const size_t size = c < 0x80 ? 1 : wire::DecodeOne(text.substr(at), &c);
+    if (c != '"' && c != '\\' && !IsUnsafe(c)) {
+      at += size;
+      continue;
+    }
+    out->append(text.data() + done, at - done);
     if (c == '"' || c == '\\') {
       *out += '\\';
       *out += static_cast<char>(c);
@@ -50,13 +58,13 @@ void AppendJsonString(absl::string_view text, std::string* out) {
       *out += "\\n";
     } else if (c == '\t') {
       *out += "\\t";
-    } else if (IsUnsafe(c)) {
-      absl::StrAppendFormat(out, "\\u%04x", static_cast<unsigned>(c));
     } else {
-      out->append(text.data(), size);
+      absl::StrAppendFormat(out, "\\u%04x", static_cast<unsigned>(c));
     }
-    text.remove_prefix(size);
+    at += size;
+    done = at;
   }
+  out->append(text.data() + done, at - done);
   *out += '"';
 }
 
@@ -65,11 +73,32 @@ void AppendJsonName(absl::string_view name, std::string* out) {
   AppendJsonString(wire::IsValidUtf8(name) ? name : Escape(name), out);
 }
 
+// `number` with leading zeros, in `width` digits.
+void AppendDigits(int64_t number, int width, std::string* out) {
+  char digits[20];
+  for (int i = width - 1; i >= 0; --i, number /= 10) {
+    digits[i] = static_cast<char>('0' + number % 10);
+  }
+  out->append(digits, width);
+}
+
 }  // namespace
 
-Moment::Moment(absl::Time time)
-    : milliseconds(absl::ToUnixMillis(time)),
-      iso(absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", time, absl::UTCTimeZone())) {}
+void Moment::AppendIso(std::string* out) const {
+  const absl::CivilSecond at =
+      absl::ToCivilSecond(absl::FromUnixMillis(milliseconds), absl::UTCTimeZone());
+  const struct {
+    int64_t number;
+    int width;
+    char behind;
+  } kParts[] = {{at.year(), 4, '-'},          {at.month(), 2, '-'},  {at.day(), 2, 'T'},
+                {at.hour(), 2, ':'},          {at.minute(), 2, ':'}, {at.second(), 2, '.'},
+                {milliseconds % 1000, 3, 'Z'}};
+  for (const auto& part : kParts) {
+    AppendDigits(part.number, part.width, out);
+    *out += part.behind;
+  }
+}
 
 absl::StatusOr<Format> Format::Parse(absl::string_view spec) {
   Format format;
@@ -145,7 +174,7 @@ void Format::Append(const Message& message, Raw raw, std::string* out) const {
         absl::StrAppend(out, message.time->milliseconds);
         break;
       case 'I':
-        absl::StrAppend(out, message.time->iso);
+        message.time->AppendIso(out);
         break;
       case 'j':
         AppendJson(message, out);
@@ -158,8 +187,9 @@ void Format::Append(const Message& message, Raw raw, std::string* out) const {
 }
 
 void AppendJson(const Message& message, std::string* out) {
-  absl::StrAppend(out, "{\"v\":1,\"time\":\"", message.time->iso, "\",\"kind\":\"", message.kind,
-                  "\",\"dialect\":\"", message.dialect, "\"");
+  absl::StrAppend(out, "{\"v\":1,\"time\":\"");
+  message.time->AppendIso(out);
+  absl::StrAppend(out, "\",\"kind\":\"", message.kind, "\",\"dialect\":\"", message.dialect, "\"");
   if (!message.from.empty()) {
     absl::StrAppend(out, ",\"from\":");
     AppendJsonName(message.from, out);
@@ -183,30 +213,42 @@ void AppendJson(const Message& message, std::string* out) {
 }
 
 absl::StatusOr<ParsedMessage> ParseJson(absl::string_view line) {
-  const nlohmann::json object =
-      nlohmann::json::parse(line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
-  if (!object.is_object()) return absl::InvalidArgumentError("not a JSON object");
-  // Null if there is no such key; an error if its value is no string.
-  absl::Status status;
-  const auto text = [&](const char* key) -> const std::string* {
-    const auto value = object.find(key);
-    if (value == object.end() || value->is_null()) return nullptr;
-    if (value->is_string()) return value->get_ptr<const std::string*>();
-    status = absl::InvalidArgumentError(absl::StrCat("\"", key, "\" is not a string"));
-    return nullptr;
-  };
+  JsonRecord record;
+  if (absl::Status status = ReadJsonRecord(line, &record); !status.ok()) return status;
   ParsedMessage message;
-  if (const std::string* kind = text("kind")) message.kind = *kind;
-  if (const std::string* to = text("to")) message.to = *to;
-  const std::string* body = text("body");
-  const std::string* base64 = text("body_b64");
-  if (!status.ok()) return status;
-  if ((body == nullptr) == (base64 == nullptr)) {
+  if (record.v.has_value() && *record.v != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"v\" is ", *record.v, ", and only version 1 is known"));
+  }
+  using Kind = ParsedMessage::Kind;
+  if (!record.kind.has_value()) {
+    message.kind = record.to.has_value() ? Kind::kPrivate : Kind::kPublic;
+  } else if (*record.kind == "public" || *record.kind == "private") {
+    message.kind = *record.kind == "public" ? Kind::kPublic : Kind::kPrivate;
+  } else if (*record.kind == "file" || *record.kind == "tunnel_request" ||
+             *record.kind == "notice") {
+    message.kind = Kind::kSkipped;
+    return message;
+  } else {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"kind\" is \"", *record.kind, "\", and neither public nor private"));
+  }
+  if (message.kind == Kind::kPublic && record.to.has_value()) {
+    return absl::InvalidArgumentError("public, but with \"to\"");
+  }
+  if (message.kind == Kind::kPrivate && !record.to.has_value()) {
+    return absl::InvalidArgumentError("private, but without \"to\"");
+  }
+  if (record.to.has_value() && record.to->empty()) {
+    return absl::InvalidArgumentError("\"to\" is empty");
+  }
+  if (record.body.has_value() == record.body_b64.has_value()) {
     return absl::InvalidArgumentError("an object has either \"body\" or \"body_b64\"");
   }
-  if (body != nullptr) {
-    message.body = *body;
-  } else if (!absl::Base64Unescape(*base64, &message.body)) {
+  message.to = std::move(record.to).value_or("");
+  if (record.body.has_value()) {
+    message.body = *std::move(record.body);
+  } else if (!absl::Base64Unescape(*record.body_b64, &message.body)) {
     return absl::InvalidArgumentError("\"body_b64\" is not base64");
   }
   return message;

@@ -14,12 +14,14 @@
 
 namespace chat::tools {
 
-// A moment as it is printed; made once a batch.
+// A moment as it is printed; one may serve a whole batch.
 struct Moment {
-  explicit Moment(absl::Time time);
+  explicit Moment(absl::Time time) : milliseconds(absl::ToUnixMillis(time)) {}
+
+  // 2024-02-29T12:34:56.789Z
+  void AppendIso(std::string* out) const;
 
   int64_t milliseconds;  // since 1970
-  std::string iso;       // 2024-02-29T12:34:56.789Z
 };
 
 // One message. All views DIE WITH WHAT THEY WERE MADE FROM.
@@ -72,13 +74,20 @@ void AppendJson(const Message& message, std::string* out);
 
 // What chat-send needs of such an object.
 struct ParsedMessage {
-  std::string kind = "public";
-  std::string to;
-  std::string body;
+  enum class Kind {
+    kPublic,
+    kPrivate,
+    kSkipped,  // "file", "tunnel_request", "notice": chat-listen reports it, and nobody can send it
+  };
+
+  Kind kind = Kind::kPublic;
+  std::string to;    // of a private message; not empty
+  std::string body;  // not of one that is skipped
 };
 
-// The inverse of AppendJson: one object with `body` or `body_b64`, and perhaps `kind` and `to`;
-// other keys are left alone. InvalidArgument says what is wrong.
+// The inverse of AppendJson: one object with `body` or `body_b64`, and perhaps `v`, `kind` and
+// `to`. Without `kind` it is private if it has `to`. Other keys are left alone, whatever JSON they
+// hold. InvalidArgument says what is wrong: nothing that could be meant for one goes to everybody.
 absl::StatusOr<ParsedMessage> ParseJson(absl::string_view line);
 
 }  // namespace chat::tools

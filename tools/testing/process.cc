@@ -126,7 +126,11 @@ Process::Process(std::vector<std::string> argv, ProcessOptions options) : name_(
   } else {
     collect(1, options.stdout_is_terminal ? NewTerminal() : NewPipe());
   }
-  collect(2, NewPipe());
+  if (options.stderr_fd >= 0) {
+    fds.emplace_back(options.stderr_fd, 2);
+  } else {
+    collect(2, NewPipe());
+  }
   for (int fd : options.outputs) collect(fd, NewPipe());
 
   Spawn(std::move(argv), options, fds);
@@ -159,12 +163,22 @@ void Process::Spawn(std::vector<std::string> argv, const ProcessOptions& options
     posix_spawn_file_actions_adddup2(&actions, moved.back(), childs);
   }
 
+  for (int fd : options.closed) posix_spawn_file_actions_addclose(&actions, fd);
+
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   // A group of its own, to be killed whole; and the dispositions that a shell would give it.
   sigset_t defaults;
   sigemptyset(&defaults);
-  sigaddset(&defaults, SIGPIPE);
+  for (int signal : {SIGHUP, SIGINT, SIGPIPE, SIGTERM}) sigaddset(&defaults, signal);
+  std::vector<std::pair<int, struct sigaction>> before;
+  for (int signal : options.ignored) {
+    sigdelset(&defaults, signal);
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    before.emplace_back(signal, ignore);
+    ::sigaction(signal, &ignore, &before.back().second);
+  }
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
@@ -172,6 +186,7 @@ void Process::Spawn(std::vector<std::string> argv, const ProcessOptions& options
   std::vector<std::string> environment = Environment(options.environment);
   const int error = ::posix_spawn(&pid_, name_.c_str(), &actions, &attributes,
                                   Pointers(argv).data(), Pointers(environment).data());
+  for (const auto& [signal, action] : before) ::sigaction(signal, &action, nullptr);
   if (error != 0) {
     pid_ = -1;
     ADD_FAILURE() << "cannot start " << name_ << ": " << strerror(error);

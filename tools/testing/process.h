@@ -50,6 +50,13 @@ struct ProcessOptions {
   int stdout_fd = -1;
   // Standard output is a terminal; what the program writes there is collected.
   bool stdout_is_terminal = false;
+  // The child's standard error: collected, or the descriptor given here.
+  int stderr_fd = -1;
+  // Which of 0, 1 and 2 the child finds closed.
+  std::vector<int> closed;
+  // Signals that the child finds ignored; SIGHUP, SIGINT, SIGPIPE and SIGTERM have their default
+  // effect otherwise.
+  std::vector<int> ignored;
   // Descriptors besides 1 and 2 that the child finds open for writing; collected as well.
   std::vector<int> outputs;
 };

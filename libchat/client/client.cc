@@ -1,5 +1,6 @@
 #include "libchat/client/client.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cstdint>
@@ -105,6 +106,7 @@ class Client::Connection final : public ClientHost,
   asio::awaitable<absl::Status> WaitForRoom();
   asio::awaitable<absl::StatusOr<std::vector<ClientEvent>>> Receive();
   asio::awaitable<absl::Status> FinishSending();
+  bool IsReadable();
   void Close();
 
  private:
@@ -488,6 +490,11 @@ asio::awaitable<absl::Status> Client::Connection::FinishSending() {
   co_return absl::OkStatus();
 }
 
+bool Client::Connection::IsReadable() {
+  pollfd entry{.fd = socket_.native_handle(), .events = POLLIN, .revents = 0};
+  return poll(&entry, 1, 0) == 1;
+}
+
 void Client::Connection::Close() {
   closed_ = true;
   asio::error_code ignored;
@@ -529,6 +536,7 @@ asio::awaitable<absl::StatusOr<std::vector<ClientEvent>>> Client::Receive() {
   return connection_->Receive();
 }
 asio::awaitable<absl::Status> Client::FinishSending() { return connection_->FinishSending(); }
+bool Client::IsReadable() const { return connection_->IsReadable(); }
 void Client::Close() { connection_->Close(); }
 
 }  // namespace chat::client

@@ -101,6 +101,9 @@ class Client {
   // taken everything; that the server has read it is said by kOutOfRange from Receive.
   asio::awaitable<absl::Status> FinishSending();
 
+  // True if there is something to be read from the server, its end included. After Connect.
+  bool IsReadable() const;
+
   // Closes the connection at once. What waits here returns kUnavailable.
   void Close();
 

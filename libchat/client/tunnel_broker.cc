@@ -225,17 +225,20 @@ asio::awaitable<bool> TunnelBroker::ServerLives(absl::Duration patience) {
 struct TunnelHalf::State {
   State(asio::any_io_executor executor, ServerUrl url, ClientOptions options)
       : executor(executor),
-        client(executor, std::move(url), std::move(options)),
+        url(std::move(url)),
+        options(std::move(options)),
         changed(std::move(executor)) {}
 
   void End(absl::Status status) {
     if (why.ok()) why = std::move(status);
-    client.Close();
+    if (client != nullptr) client->Close();
     changed.Notify();
   }
 
   const asio::any_io_executor executor;
-  Client client;
+  const ServerUrl url;
+  const ClientOptions options;
+  std::unique_ptr<Client> client;  // once it connects
   Signal changed;
   bool connects = false;
   bool connected = false;  // or not: then `connection` says why
@@ -260,9 +263,23 @@ void TunnelHalf::Connect() {
 bool TunnelHalf::connects() const { return state_->connects; }
 
 asio::awaitable<void> TunnelHalf::ConnectNow(std::shared_ptr<State> state) {
-  if (state->why.ok()) state->connection = co_await state->client.Connect();
+  state->client = std::make_unique<Client>(state->executor, state->url, state->options);
+  if (state->why.ok()) state->connection = co_await state->client->Connect();
   state->connected = true;
   state->changed.Notify();
+}
+
+asio::awaitable<absl::Status> TunnelHalf::AwaitConnection(std::shared_ptr<State> state) {
+  const bool ahead = state->connects;
+  if (!ahead) {
+    state->connects = true;
+    co_await ConnectNow(state);
+  }
+  while (!state->connected) co_await state->changed.Wait();
+  // A server does not wait for ever for what a connection has to say.
+  const bool lost = !state->connection.ok() || state->client->IsReadable();
+  if (ahead && lost && state->why.ok()) co_await ConnectNow(state);
+  co_return state->why.ok() ? state->connection : state->why;
 }
 
 void TunnelHalf::GiveUp(absl::Status why) { state_->End(std::move(why)); }
@@ -271,10 +288,8 @@ asio::awaitable<absl::StatusOr<OpenHalf>> TunnelHalf::Open(int64_t connect_id,
                                                            absl::Duration patience,
                                                            TunnelSide* local) {
   const std::shared_ptr<State> state = state_;
-  Connect();
-  while (!state->connected) co_await state->changed.Wait();
-  if (!state->why.ok()) co_return state->why;
-  if (!state->connection.ok()) co_return state->connection;
+  const absl::Status connection = co_await AwaitConnection(state);
+  if (!connection.ok()) co_return connection;
 
   asio::steady_timer timer(state->executor, absl::ToChronoNanoseconds(patience));
   timer.async_wait([state, patience](asio::error_code error) {
@@ -286,7 +301,7 @@ asio::awaitable<absl::StatusOr<OpenHalf>> TunnelHalf::Open(int64_t connect_id,
     state->speaks = true;
     asio::co_spawn(state->executor, SayAhead(state, *local), asio::detached);
   }
-  absl::StatusOr<Relay> relay = co_await state->client.OpenRelay(connect_id);
+  absl::StatusOr<Relay> relay = co_await state->client->OpenRelay(connect_id);
   timer.cancel();
   state->enough = true;
   if (state->speaks) local->Cancel();
@@ -313,7 +328,7 @@ asio::awaitable<void> TunnelHalf::SayAhead(std::shared_ptr<State> state, TunnelS
       break;
     }
     const absl::string_view bytes(buffer.data(), static_cast<size_t>(n));
-    const size_t sent = co_await state->client.SendAhead(bytes);
+    const size_t sent = co_await state->client->SendAhead(bytes);
     start.sent_ahead += sent;
     start.from_local = std::string(bytes.substr(sent));
     // An end is left to the tunnel.

@@ -89,6 +89,9 @@ class TunnelBroker {
   // Ends every Ask that waits now, with `why`: no Serve will follow.
   void GiveUp(const absl::Status& why);
 
+  // A Serve runs.
+  bool serves() const { return client_ != nullptr; }
+
   // Asks the server for the end of the private connection; nothing if there is no Serve.
   void CloseRelay(const RelayGranted& grant);
   // As of the client's session; false if there is no Serve.
@@ -174,6 +177,8 @@ class TunnelHalf {
   struct State;
 
   static asio::awaitable<void> ConnectNow(std::shared_ptr<State> state);
+  // Waits until there is a connection that the server has not ended meanwhile.
+  static asio::awaitable<absl::Status> AwaitConnection(std::shared_ptr<State> state);
   static asio::awaitable<void> SayAhead(std::shared_ptr<State> state, TunnelSide& local);
 
   const std::shared_ptr<State> state_;

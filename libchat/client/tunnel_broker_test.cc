@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -166,11 +167,19 @@ class Server {
       : acceptor_(io_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
         thread_([this, scripts = std::move(scripts)] {
           for (const Script& script : scripts) {
-            Wire wire(acceptor_.accept());
-            script(wire);
+            {
+              Wire wire(acceptor_.accept());
+              script(wire);
+            }
+            ++served_;
           }
         }) {}
   ~Server() { thread_.join(); }
+
+  // Waits until so many scripts are over, and their connections closed.
+  void AwaitServed(int count) const {
+    while (served_ < count) std::this_thread::yield();
+  }
 
   ServerUrl url() const {
     ServerUrl url;
@@ -183,6 +192,7 @@ class Server {
  private:
   asio::io_context io_;
   tcp::acceptor acceptor_;
+  std::atomic<int> served_{0};
   std::thread thread_;
 };
 
@@ -517,6 +527,19 @@ TEST_F(TunnelHalfTest, ConnectsBeforeThereIsAnId) {
   half.Connect();
   EXPECT_TRUE(half.connects());
   io_.run();  // until it is connected, as nothing else is to be done
+  EXPECT_TRUE(Open(half, absl::Seconds(60)).ok());
+}
+
+TEST_F(TunnelHalfTest, ConnectsAgainIfTheServerHasNotWaited) {
+  Server server({[](Wire&) {},
+                 [](Wire& wire) {
+                   EXPECT_EQ(wire.Get(), "TICKET 17");
+                   wire.Put("OPEN\n");
+                 }});
+  TunnelHalf half(io_.get_executor(), server.url(), ClientOptions());
+  half.Connect();
+  io_.run();
+  server.AwaitServed(1);
   EXPECT_TRUE(Open(half, absl::Seconds(60)).ok());
 }
 

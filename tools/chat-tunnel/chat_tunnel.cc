@@ -23,6 +23,7 @@
 #include "libchat/pump/pump.h"
 #include "tools/chat-tunnel/dial.h"
 #include "tools/chat-tunnel/take_stdio.h"
+#include "tools/common/standard_descriptors.h"
 
 namespace chat::tools {
 namespace {
@@ -183,9 +184,17 @@ bool ChatTunnel::TakesStdio() const {
 }
 
 asio::awaitable<ExitCode> ChatTunnel::Run() {
+  if (!options_.stdio_to && !TakesStdio()) co_return co_await RunLong();
+  if (WasClosed(STDIN_FILENO)) {
+    diagnostics_.Error("standard input is closed");
+    co_return kExitNoInput;
+  }
+  if (WasClosed(STDOUT_FILENO)) {
+    diagnostics_.Error("standard output is closed");
+    co_return kExitIoError;
+  }
   if (options_.stdio_to) co_return co_await RunStdio();
-  if (TakesStdio()) co_return co_await RunAcceptStdio();
-  co_return co_await RunLong();
+  co_return co_await RunAcceptStdio();
 }
 
 void ChatTunnel::CleanUp() {
@@ -497,7 +506,7 @@ asio::awaitable<void> ChatTunnel::ForwardStream(TunnelSide local, Destination to
   TunnelHalf half(io_.get_executor(), login.account.url, login.account.options);
   // A user who did not answer the last time will hardly need it.
   std::unique_ptr<Count> ahead;
-  if (asked.answers && !login.name.empty()) ahead = ConnectAhead(half);
+  if (asked.answers && login.broker.serves()) ahead = ConnectAhead(half);
   const absl::StatusOr<RelayGranted> grant = co_await AskFor(login, user, local);
   asked.answers = grant.ok();
   ahead.reset();

@@ -429,14 +429,12 @@ TEST_F(ForwardTest, WhoHasGoneGivesItsPlaceBack) {
     Fd near = ConnectTo(ann.port());
     ResetOnClose(near.get());
   }
-  const Fd near = ConnectTo(ann.port());
   ann.process().WaitForOutput(2, [](absl::string_view said) {
     size_t gone = 0;
     for (size_t at = 0; (at = said.find("the local side is gone", at)) != said.npos; ++at) ++gone;
     return gone >= 16;
   });
   RunningTunnel bob(server_, "bob2", {"--accept", target_.address(), "--allow=ann2"});
-  // Who was there before bob had asked somebody absent, and is not answered; this one is.
   const Fd late = ConnectTo(ann.port());
   ASSERT_TRUE(WriteAll(late.get(), "late"));
   const Fd far = target_.Accept();
@@ -461,11 +459,19 @@ TEST_F(ForwardTest, AsksThatNeverComeHoldNobodyElsesPlace) {
   EXPECT_LE(granted, 64);
   Process ann(TunnelCommand(server_, "ann2", {"-W", "bob2"}));
   ASSERT_TRUE(ann.Write("honest"));
-  // The target is dialled for those who do not come as well.
-  for (;;) {
-    const Fd far = target_.Accept();
-    if (ReadExactly(far.get(), 6) == "honest") break;
+  // The target is dialled for those who do not come as well: theirs stay silent.
+  std::vector<Fd> dialled;
+  std::string said;
+  while (said.empty()) {
+    std::vector<pollfd> polled = {{target_.fd(), POLLIN, 0}};
+    for (const Fd& fd : dialled) polled.push_back({fd.get(), POLLIN, 0});
+    poll(polled.data(), polled.size(), -1);
+    for (size_t i = 1; i < polled.size(); ++i) {
+      if ((polled[i].revents & POLLIN) != 0) said += ReadExactly(polled[i].fd, 6);
+    }
+    if ((polled[0].revents & POLLIN) != 0) dialled.push_back(target_.Accept());
   }
+  EXPECT_EQ(said, "honest");
 }
 
 TEST_F(ForwardTest, AUserHasAQuarterIfThereMayBeOthers) {
@@ -878,6 +884,19 @@ TEST_F(StdioTest, LeavesTheFlagsOfSharedDescriptorsAsTheyAre) {
   shutdown(far.get(), SHUT_WR);
   EXPECT_EQ(ReadToEnd(out.second.get()), "");
   EXPECT_EQ(ann.Wait(), 0);
+}
+
+TEST_F(StdioTest, AMissingInputOrOutputIsAnErrorAtOnce) {
+  const auto run = [&](absl::string_view redirection) {
+    std::vector<std::string> command = {"/bin/sh", "-c", absl::StrCat("exec \"$@\" ", redirection),
+                                        "sh"};
+    for (const std::string& word : TunnelCommand(server_, "ann", {"-W", "bob"})) {
+      command.push_back(word);
+    }
+    return RunProcess(command).exit_code;
+  };
+  EXPECT_EQ(run("<&-"), 66);
+  EXPECT_EQ(run(">&-"), 74);
 }
 
 TEST_F(StdioTest, SaysANameThatWasNotAskedFor) {

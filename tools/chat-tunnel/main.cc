@@ -15,6 +15,7 @@
 #include "tools/common/event_loop.h"
 #include "tools/common/exit_codes.h"
 #include "tools/common/settings.h"
+#include "tools/common/signals.h"
 #include "tools/common/standard_descriptors.h"
 
 namespace {
@@ -25,12 +26,6 @@ void RaiseDescriptorLimit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-// By who has started this process: nohup, say.
-bool IsIgnored(int signal) {
-  struct sigaction now {};
-  return sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
 }  // namespace
@@ -54,9 +49,7 @@ int main(int argc, char** argv) {
                     std::cerr);
   // Whatever is open ends with a reset: that is how its sockets are set until they end in order.
   asio::signal_set signals(io);
-  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {
-    if (!IsIgnored(signal)) signals.add(signal);
-  }
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) AddUnlessIgnored(signals, signal);
   signals.async_wait([&tunnel](asio::error_code error, int signal) {
     if (error) return;
     tunnel.CleanUp();

@@ -171,16 +171,15 @@ std::string SendUntilStopped(TestClient& client) {
 // As a server that refuses an upload: it answers without having read all, and leaves. The relay
 // meets that when it writes, while the answer is still to be read.
 TEST_P(RelayTest, WhatWasSaidInsteadOfReadingArrives) {
-  std::string answer;
-  FillBlock(3, answer);
-  answer.resize(100'000);
-  for (int i = 0; i < 3; ++i) {
+  // So little leaves the kernel of its sender at once: a reset does not overtake it there.
+  const std::string answer(1000, 'a');
+  for (int i = 0; i < 5; ++i) {
     TestTunnel tunnel = Open();
     SendUntilStopped(tunnel.first);
     ASSERT_TRUE(tunnel.second.Send(answer));
     tunnel.second.Close();  // with so much unread that is a reset
     StreamEnd end;
-    EXPECT_TRUE(tunnel.first.ReceiveAll(&end) == answer);
+    EXPECT_EQ(tunnel.first.ReceiveAll(&end), answer);
     EXPECT_EQ(end, StreamEnd::kReset);
   }
   ExpectNoTunnels();
@@ -273,12 +272,15 @@ TEST_P(BriefDrainTest, WhatHasNotEndedInTimeIsReset) {
   half.second.HalfClose();
   EXPECT_EQ(half.first.AwaitEnd(), StreamEnd::kClean);
   server_->Drain();
-  Await([&] { return !busy.first.Send("x") || !busy.second.Expect("x") || idle.first.Readable(); },
-        "the end");
+  Await(
+      [&] {
+        busy.first.SendSome("x");
+        return idle.first.Readable();
+      },
+      "the end");
   EXPECT_EQ(idle.first.AwaitEnd(), StreamEnd::kReset);
   EXPECT_EQ(idle.second.AwaitEnd(), StreamEnd::kReset);
-  EXPECT_EQ(busy.first.AwaitEnd(), StreamEnd::kReset);
-  EXPECT_EQ(busy.second.AwaitEnd(), StreamEnd::kReset);
+  EXPECT_EQ(busy.second.AwaitEnd(), StreamEnd::kReset);  // the first may have met it when it sent
   EXPECT_EQ(half.second.AwaitEnd(), StreamEnd::kReset);
   EXPECT_EQ(server_.count(Counter::kRelaysCut), 3);
 }

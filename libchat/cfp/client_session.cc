@@ -127,6 +127,13 @@ absl::Status ClientSession::SendFileChunk(UserRef to, int32_t transfer, absl::st
   return absl::OkStatus();
 }
 
+absl::Status ClientSession::RefuseFile(UserRef from) {
+  if (absl::Status s = In(State::kLoggedIn); !s.ok()) return s;
+  if (absl::Status s = CheckName(from.name); !s.ok()) return s;
+  Send(Error{Display(from), static_cast<uint8_t>(ErrorCode::kNoReceiver)});
+  return absl::OkStatus();
+}
+
 template <class P>
 void ClientSession::Send(const P& packet) {
   std::string bytes;

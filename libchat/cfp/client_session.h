@@ -34,6 +34,7 @@ class ClientSession final : public chat::ClientSession {
   absl::Status SendPrivate(SendToken token, UserRef to, Text body) override;
   absl::Status SendFileChunk(UserRef to, int32_t transfer, absl::string_view name, int64_t size,
                              absl::string_view content) override;
+  absl::Status RefuseFile(UserRef from) override;
   Step OnBytes(absl::string_view in) override;
 
  private:

@@ -305,6 +305,19 @@ TEST(ClientFileTest, AChunkIsAPiece) {
                           "FileChunkReceived bob@7: transfer -5 \"/c\" 1024 bytes of 0"));
 }
 
+TEST(ClientFileTest, IsRefusedWithAnErrorThatNamesItsSender) {
+  const auto client = Client::LoggedIn();
+  EXPECT_TRUE(client->session.RefuseFile(User("bob")).ok());
+  EXPECT_EQ(client->host.TakeSent(), Hex("f0 00000003 \"bob\" 01"));
+  EXPECT_TRUE(client->session.RefuseFile(User("bob", 7)).ok());
+  EXPECT_EQ(client->host.TakeSent(), Hex("f0 00000005 \"bob@7\" 01"));
+  EXPECT_EQ(client->session.RefuseFile(User("b b")).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(client->host.sent, "");
+  // This is what the sender hears.
+  client->feeder.Feed(Hex("f0 00000005 \"alice\" 01"));
+  EXPECT_THAT(client->host.events, ElementsAre("Undeliverable: no such user"));
+}
+
 // Keeps the content of what comes.
 class FileHost final : public ClientHost {
  public:
@@ -366,7 +379,7 @@ TEST(ClientStateTest, WhatNeedsALoginSaysSo) {
     ClientSession& session = client->session;
     for (const absl::Status& status :
          {session.SendPublic(1, ToText("x")), session.SendPrivate(2, User("bob"), ToText("x")),
-          session.SendFileChunk(User("bob"), 1, "a", 1, "x")}) {
+          session.SendFileChunk(User("bob"), 1, "a", 1, "x"), session.RefuseFile(User("bob"))}) {
       EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
       EXPECT_FALSE(status.message().empty());
     }

@@ -64,6 +64,8 @@ enum class ErrorCode : uint8_t {
 
 // A chunk has always so many bytes on the wire (section 6).
 inline constexpr size_t kChunkBytes = kFileChunkBytes;
+// What stands behind the nickname of a user of another server has at most so many bytes.
+inline constexpr size_t kMaxServerSuffixBytes = 1 + 10;
 // A packet never has more siblings.
 inline constexpr size_t kMaxSiblings = 1000;
 // Of one sibling.
@@ -74,8 +76,9 @@ enum class FieldKind : uint8_t {
   // Strings.
   kProposal,  // a nickname that a client would like to have
   kPassword,
-  kName,  // somebody's nickname
-  kText,  // what somebody says
+  kName,       // somebody's nickname
+  kShownName,  // the same, behind which @ and the id of another server may stand
+  kText,       // what somebody says
   kFileName,
   // Of a fixed size, or one that the field itself says.
   kByte,
@@ -298,15 +301,16 @@ struct MrgDcl {
   friend bool operator==(const MrgDcl&, const MrgDcl&) = default;
 };
 
-// f0 | nickname of the sender | error code
+// f0 | nickname of the sender | error code. From a client it refuses a file.
 struct Error {
   absl::string_view nickname;
   uint8_t code = 0;
 
   static constexpr Code kCode = Code::kError;
   static constexpr const char* kName = "ERROR";
-  static constexpr auto kFields = std::tuple(Field{"nickname", FieldKind::kName, &Error::nickname},
-                                             Field{"code", FieldKind::kByte, &Error::code});
+  static constexpr auto kFields =
+      std::tuple(Field{"nickname", FieldKind::kShownName, &Error::nickname},
+                 Field{"code", FieldKind::kByte, &Error::code});
   friend bool operator==(const Error&, const Error&) = default;
 };
 
@@ -364,6 +368,8 @@ struct DecodeLimits {
         return proposal;
       case FieldKind::kName:
         return name;
+      case FieldKind::kShownName:
+        return name + kMaxServerSuffixBytes;
       case FieldKind::kText:
         return text;
       case FieldKind::kFileName:

@@ -266,6 +266,9 @@ TEST(DecodeTest, SaysWhichFieldIsTooLong) {
 
   EXPECT_EQ(DecodeHex("21 00000000 0000001e 61*30 00000000").status, Status::kDone);
   EXPECT_EQ(DecodeHex("21 00000000 0000001f").too_long.field, 1u);
+  // With @ and the id of a server.
+  EXPECT_EQ(DecodeHex("f0 00000029 61*41 01").status, Status::kDone);
+  EXPECT_EQ(DecodeHex("f0 0000002a").too_long.field, 0u);
   EXPECT_EQ(DecodeHex("40 00000000 00000000 00000000 00000113").too_long.field, 3u);
 }
 
@@ -274,6 +277,7 @@ TEST(KindOfTest, FollowsTheLayouts) {
   EXPECT_EQ(KindOf(Code::kMsgPrvInc, 2), FieldKind::kName);
   EXPECT_EQ(KindOf(Code::kFileChnkInc, 6), FieldKind::kContent);
   EXPECT_EQ(KindOf(Code::kMrgRsp, 1), FieldKind::kSiblings);
+  EXPECT_EQ(KindOf(Code::kError, 0), FieldKind::kShownName);
   EXPECT_EQ(KindOf(Code::kError, 1), FieldKind::kByte);
 }
 

@@ -29,6 +29,7 @@ constexpr Rule RuleOf(Code code) {
     case Code::kMsgPbl:
     case Code::kMsgPrv:
     case Code::kFileChnk:
+    case Code::kError:
       return Rule::kAfterLogin;
     case Code::kAuthRsp:
     case Code::kMsgPblInc:
@@ -37,7 +38,6 @@ constexpr Rule RuleOf(Code code) {
     case Code::kPckFwd:
     case Code::kMrgRsp:
     case Code::kMrgDcl:
-    case Code::kError:
       break;
   }
   return Rule::kNever;
@@ -103,6 +103,8 @@ void ServerSession::OnFieldTooLong(const Position& field) {
       return host_.Count(Fault::kMessageTooLong);
     case FieldKind::kName:
       return Report(Delivery::kNoSuchUser);  // nobody has such a long name
+    case FieldKind::kShownName:
+      return Ignore();  // nor has anybody sent a file
     default:
       return host_.Count(Fault::kMalformed);
   }
@@ -191,6 +193,13 @@ void ServerSession::On(const MrgReq& packet) {
   next_ = Next::kPause;
   link_ = std::make_unique<LinkSession>(offer->id, limits_, host_);
   host_.AskToMerge(*offer);
+}
+
+void ServerSession::On(const Error& packet) {
+  const UserRef sender = ParseUser(packet.nickname);
+  const bool refuses = packet.code == static_cast<uint8_t>(ErrorCode::kNoReceiver) &&
+                       host_.RefuseFile(Addressee(sender.server, sender.name)) == Delivery::kSent;
+  if (!refuses) Ignore();
 }
 
 UserRef ServerSession::Addressee(int32_t server_id, absl::string_view receiver) const {

@@ -52,12 +52,13 @@ class ServerSession final : public chat::ServerSession {
   void On(const MsgPrv& packet);
   void On(const FileChnk& packet);
   void On(const MrgReq& packet);
+  void On(const Error& packet);
   // The others.
   template <class P>
   void On(const P&) {}
 
   void AnswerLogin(AuthCode code);
-  // Whom a packet is for: id 0, too, is this server.
+  // Whom a packet is for: id 0, too, is this server. Views `receiver`.
   UserRef Addressee(int32_t server_id, absl::string_view receiver) const;
   // Says what became of it, if it is not on its way.
   void Report(Delivery delivery);

@@ -109,7 +109,7 @@ std::vector<Row> Table() {
        unexpected},
       {Bytes(MrgRsp{5, {}}), not_logged_in, not_logged_in, unexpected},
       {Bytes(MrgDcl{0}), not_logged_in, not_logged_in, unexpected},
-      {Bytes(Error{"alice", 1}), not_logged_in, not_logged_in, unexpected},
+      {Bytes(Error{"bob@7", 1}), not_logged_in, not_logged_in, {{"RefuseFile bob@7"}, ""}},
   };
 }
 
@@ -226,6 +226,46 @@ TEST(RoleTest, AClientForwardsNothing) {
   client->feeder.Feed(Bytes(PckFwd{1000}) + Forwarded(1000, MsgPbl{"hi"}) + Bytes(MsgPbl{"hi"}));
   EXPECT_THAT(client->host.calls,
               ElementsAre("Count unexpected", "Count unexpected", "Publish \"hi\""));
+}
+
+// ---- Refusing a file ----
+
+TEST(RefusalTest, GoesToTheSenderOfTheFile) {
+  const auto client = Client::LoggedIn();
+  // Who is of this server may be named with its id, too.
+  client->feeder.Feed(Bytes(Error{"bob", 1}) + Bytes(Error{"bob@1000", 1}) +
+                      Bytes(Error{std::string(30, 'b') + "@2147483647", 1}));
+  EXPECT_THAT(client->host.calls,
+              ElementsAre("RefuseFile bob", "RefuseFile bob",
+                          absl::StrCat("RefuseFile ", std::string(30, 'b'), "@2147483647")));
+  EXPECT_EQ(client->host.sent, "");
+}
+
+TEST(RefusalTest, OfNothingIsIgnored) {
+  for (Delivery none : {Delivery::kNotPossible, Delivery::kNoSuchUser, Delivery::kNoSuchServer}) {
+    const auto client = Client::LoggedIn();
+    client->host.file_refusal = none;
+    client->feeder.Feed(Bytes(Error{"bob", 1}));
+    EXPECT_THAT(client->host.calls, ElementsAre("RefuseFile bob", "Count unexpected"));
+    EXPECT_EQ(client->host.sent, "");
+  }
+}
+
+TEST(RefusalTest, HasOneCodeAndANickname) {
+  for (const std::string& bytes :
+       {Bytes(Error{"bob", 0}), Bytes(Error{"bob", 2}), Bytes(Error{"bob", 255}),
+        Bytes(Error{std::string(42, 'b'), 1}), Bytes(Error{std::string(65000, 'b'), 1})}) {
+    for (size_t piece : {size_t{1}, bytes.size()}) {
+      const auto client = Client::LoggedIn();
+      for (size_t at = 0; at < bytes.size(); at += piece) {
+        client->feeder.Feed(bytes.substr(at, piece));
+        EXPECT_LE(client->feeder.rest().size(), 64u);
+      }
+      EXPECT_THAT(client->host.calls, ElementsAre("Count unexpected"));
+      EXPECT_EQ(client->host.sent, "");
+      EXPECT_EQ(client->feeder.next(), Next::kMore);
+    }
+  }
 }
 
 // ---- Login ----

@@ -203,7 +203,9 @@ bool ClientSession::On(const AckPrivateAsking& packet) {
 }
 
 bool ClientSession::On(const AckPrivateValidation& packet) {
-  if (packet.port < 1 || packet.port > UINT16_MAX || !TakeAsked(packet.login)) return false;
+  if (state_ != State::kLoggedIn || packet.port < 1 || packet.port > UINT16_MAX) return false;
+  // Nobody is connected to who has not been asked.
+  if (!TakeAsked(packet.login)) return true;
   host_.OnClientEvent(
       DirectGranted{User(ParseUser(packet.login)),
                     {std::string(packet.address), static_cast<uint16_t>(packet.port), packet.id}});
@@ -211,7 +213,9 @@ bool ClientSession::On(const AckPrivateValidation& packet) {
 }
 
 bool ClientSession::On(const AckPrivateDenied& packet) {
-  if (!TakeAsked(packet.login)) return false;
+  if (state_ != State::kLoggedIn) return false;
+  // Some servers answer so an acceptance that comes too late.
+  if (!TakeAsked(packet.login)) return true;
   host_.OnClientEvent(Refused{RequestKind::kDirect, User(ParseUser(packet.login)), false});
   return true;
 }

@@ -53,7 +53,7 @@ class ClientSession final : public chat::ClientSession {
     return state_ == State::kLoggingIn || state_ == State::kAuthenticating;
   }
   bool RefuseLogin(LoginRefused::Reason reason);
-  // False if `login` has not been asked for anything.
+  // False if `login` has not been asked for anything, or has answered.
   bool TakeAsked(absl::string_view login);
 
   // Ok if the session is in `state`.

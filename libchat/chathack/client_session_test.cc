@@ -251,8 +251,11 @@ TEST(ClientDirectTest, EachRequestHasOneAnswer) {
                       Bytes(AckPrivateValidation{"bob", 1, kLoopback, 5}));
   EXPECT_THAT(client->host.TakeEvents(),
               ElementsAre("Refused direct by bob", "DirectGranted by bob port 1 id 5"));
-  // Nobody sends this client to an address that it has not asked for.
-  EXPECT_EQ(client->feeder.Feed(Bytes(AckPrivateValidation{"bob", 1, kLoopback, 5})), Next::kClose);
+  // Nobody sends this client to an address that it has not asked for; nor does an answer to
+  // nothing, with which some servers say that an acceptance has come too late, end anything.
+  EXPECT_EQ(client->feeder.Feed(Bytes(AckPrivateValidation{"bob", 1, kLoopback, 5}) +
+                                Bytes(AckPrivateDenied{"bob"}) + Bytes(AckPrivateDenied{"eve"})),
+            Next::kMore);
   EXPECT_THAT(client->host.events, IsEmpty());
 }
 
@@ -301,8 +304,8 @@ TEST(ClientStateTest, EachPacketOutOfPlaceBreaksTheSession) {
       /* ACK_LOGIN_EXISTS */ {false, true, true, false, false},
       /* ACK_GLOBAL_MESSAGE */ {false, true, true, true, true},
       /* ACK_PRIVATE_ASKING */ {false, false, false, true, true},
-      /* ACK_PRIVATE_VALIDATION */ {false, false, false, false, true},
-      /* ACK_PRIVATE_DENIED */ {false, false, false, false, true},
+      /* ACK_PRIVATE_VALIDATION */ {false, false, false, true, true},
+      /* ACK_PRIVATE_DENIED */ {false, false, false, true, true},
   };
   for (size_t code = 0; code < kAckCodes; ++code) {
     Client fresh, logging_in, authenticating;
@@ -314,7 +317,11 @@ TEST(ClientStateTest, EachPacketOutOfPlaceBreaksTheSession) {
     for (size_t state = 0; state < std::size(columns); ++state) {
       const Next next = columns[state]->feeder.Feed(packets[code]);
       EXPECT_EQ(next != Next::kClose, kFine[code][state]) << code + 1 << " in " << state;
-      EXPECT_EQ(columns[state]->host.events.empty(), !kFine[code][state])
+      // What answers nothing is ignored.
+      const bool answer = packets[code] == Bytes(AckPrivateDenied{"bob"}) ||
+                          packets[code] == Bytes(AckPrivateValidation{"bob", 1, kLoopback, 5});
+      const bool ignored = answer && columns[state] == logged_in.get();
+      EXPECT_EQ(columns[state]->host.events.empty(), !kFine[code][state] || ignored)
           << code + 1 << " in " << state;
     }
   }

@@ -3,6 +3,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "libchat/wire/writer.h"
 
@@ -64,9 +65,15 @@ absl::Status DirectSession::SendFilePiece(absl::string_view name, absl::string_v
     return absl::FailedPreconditionError(
         absl::StrCat("the file ", *sending_, " has to be sent to its end first"));
   }
-  Send(PrivateFile{options_.self, name, content});
-  sending_.reset();
-  if (content.size() == kMaxContentBytes) sending_ = std::string(name);
+  // A file that fits one packet is one packet.
+  if (!content.empty() || pieces_sent_ != 1) Send(PrivateFile{options_.self, name, content});
+  if (content.size() == kMaxContentBytes) {
+    sending_ = std::string(name);
+    ++pieces_sent_;
+  } else {
+    sending_.reset();
+    pieces_sent_ = 0;
+  }
   return absl::OkStatus();
 }
 
@@ -97,8 +104,13 @@ Step DirectSession::OnBytes(absl::string_view in) {
   while (state_ != State::kBroken && !in.empty()) {
     Decoded<Packet> decoded;
     decoded.status = DecodeStatus::kUnknownCode;
+    const absl::string_view packet = in;
     if (MayBegin(static_cast<Opcode>(in[0]))) decoded = reader_.Next(in, kLimits);
     if (decoded.status == DecodeStatus::kNeedMore) break;
+    if (decoded.status == DecodeStatus::kFieldTooLong &&
+        KindOf(decoded.too_long.code, decoded.too_long.field) == FieldKind::kContent) {
+      OnContentTooLong(packet);
+    }
     const bool allowed =
         decoded.status == DecodeStatus::kDone &&
         std::visit([this](const auto& packet) { return On(packet); }, decoded.packet);
@@ -123,18 +135,39 @@ bool DirectSession::On(const PrivateConnection& packet) {
 
 bool DirectSession::On(const PrivateString& packet) {
   if (packet.login != options_.peer) return false;
+  Release(/*last=*/true);
   host_.OnDirectEvent(DirectMessage{std::string(packet.message)});
   return true;
 }
 
 bool DirectSession::On(const PrivateFile& packet) {
   if (packet.login != options_.peer) return false;
-  if (receiving_ && *receiving_ != packet.name) return false;
-  const bool last = packet.content.size() < kMaxContentBytes;
-  receiving_.reset();
-  if (!last) receiving_ = std::string(packet.name);
-  host_.OnDirectEvent(DirectFilePiece{std::string(packet.name), std::string(packet.content), last});
+  Release(/*last=*/held_ && held_->name != packet.name);
+  held_ = DirectFilePiece{std::string(packet.name), std::string(packet.content), false};
+  if (packet.content.size() < kMaxContentBytes) Release(/*last=*/true);
   return true;
+}
+
+void DirectSession::Release(bool last) {
+  if (!held_) return;
+  DirectFilePiece piece = *std::move(held_);
+  held_.reset();
+  piece.last = last;
+  host_.OnDirectEvent(std::move(piece));
+}
+
+void DirectSession::OnContentTooLong(absl::string_view packet) {
+  if (!held_) return;
+  std::string same_file;
+  wire::StringWriter out(&same_file);
+  Encode(PrivateFile{options_.peer, held_->name, absl::string_view()}, out);
+  same_file.resize(same_file.size() - wire::kSizeBytes);
+  // Anything else leaves the file before it whole.
+  if (!absl::StartsWith(packet, same_file)) Release(/*last=*/true);
+}
+
+void DirectSession::OnEnd() {
+  if (state_ == State::kOpen) Release(/*last=*/true);
 }
 
 }  // namespace chat::chathack

@@ -25,6 +25,7 @@ class DirectSession final : public chat::DirectSession {
   absl::Status SendFilePiece(absl::string_view name, absl::string_view content) override;
   size_t max_piece_bytes() const override { return kMaxContentBytes; }
   Step OnBytes(absl::string_view in) override;
+  void OnEnd() override;
 
  private:
   // kNew: before Start, and on the listening side until the peer has proved itself.
@@ -40,6 +41,10 @@ class DirectSession final : public chat::DirectSession {
     return false;
   }
 
+  // The content of the packet that `packet` begins with is too long, which breaks the protocol.
+  void OnContentTooLong(absl::string_view packet);
+  // Reports the piece that is held back, if there is one.
+  void Release(bool last);
   // False if no packet that begins so is allowed now.
   bool MayBegin(Opcode opcode) const;
   absl::Status IsOpen() const;
@@ -50,9 +55,12 @@ class DirectSession final : public chat::DirectSession {
   const DirectOptions options_;
   DirectHost& host_;
   State state_ = State::kNew;
-  // The file that is under way, in each direction.
+  // The file that is under way, and how many pieces of it have been sent.
   std::optional<std::string> sending_;
-  std::optional<std::string> receiving_;
+  size_t pieces_sent_ = 0;
+  // The last piece that has come, if it is as long as a piece can be: what follows says whether it
+  // is the last of its file.
+  std::optional<DirectFilePiece> held_;
   PacketReader reader_;
 };
 

@@ -54,6 +54,7 @@ Outcome Run(uint8_t mode, const Segments& segments) {
   for (const std::string& segment : segments) {
     if (feeder.Feed(segment) == Next::kMore) Check(feeder.rest().size() < kMostKept);
   }
+  if (feeder.next() == Next::kMore && feeder.rest().empty()) session.OnEnd();
   return {std::move(host.events), std::move(host.sent), feeder.next()};
 }
 

@@ -51,6 +51,12 @@ bool IsUnspecified(absl::string_view address) {
   return address.find_first_not_of('\0') == absl::string_view::npos;
 }
 
+// "Where I am myself", which existing clients always say.
+bool IsLoopback(absl::string_view address) {
+  constexpr absl::string_view kIpv6Loopback("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16);
+  return address.size() == kIpv4Bytes ? address[0] == '\x7f' : address == kIpv6Loopback;
+}
+
 // An IPv4 address that is mapped into IPv6, as IPv4.
 absl::string_view Unmapped(absl::string_view address) {
   constexpr absl::string_view kPrefix("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
@@ -176,17 +182,22 @@ void ServerSession::On(const PrivateAsking& packet) {
 void ServerSession::On(const PrivateValidation& packet) {
   const std::optional<absl::string_view> asker = OtherOf(packet.sender, packet.receiver);
   if (!asker) return;
-  const std::optional<DirectAddress> at = ListeningAt(packet);
-  if (!at) return;
-  if (host_.AcceptDirect(ParseUser(*asker), *at) != Delivery::kSent) Refuse(Fault::kUnexpected);
+  if (packet.port < 1 || packet.port > UINT16_MAX) return Refuse(Fault::kMalformed);
+  if (const std::optional<DirectAddress> at = ListeningAt(packet)) {
+    CountUnlessSent(host_.AcceptDirect(ParseUser(*asker), *at));
+  } else {
+    host_.AnswerRequest(RequestKind::kDirect, ParseUser(*asker), false);
+  }
 }
 
 void ServerSession::On(const PrivateDenied& packet) {
   const std::optional<absl::string_view> asker = OtherOf(packet.sender, packet.receiver);
   if (!asker) return;
-  if (host_.AnswerRequest(RequestKind::kDirect, ParseUser(*asker), false) != Delivery::kSent) {
-    Refuse(Fault::kUnexpected);
-  }
+  CountUnlessSent(host_.AnswerRequest(RequestKind::kDirect, ParseUser(*asker), false));
+}
+
+void ServerSession::CountUnlessSent(Delivery delivery) {
+  if (delivery != Delivery::kSent) host_.Count(Fault::kUnexpected);
 }
 
 std::optional<absl::string_view> ServerSession::OtherOf(absl::string_view sender,
@@ -197,18 +208,16 @@ std::optional<absl::string_view> ServerSession::OtherOf(absl::string_view sender
 }
 
 std::optional<DirectAddress> ServerSession::ListeningAt(const PrivateValidation& packet) {
-  if (packet.port < 1 || packet.port > UINT16_MAX) {
-    Refuse(Fault::kMalformed);
-    return std::nullopt;
-  }
   const std::string own = host_.PeerAddress();
-  const bool unspecified = IsUnspecified(packet.address);
-  if (!unspecified && addresses_ == AddressRule::kOwn && Unmapped(packet.address) != own) {
+  const absl::string_view said = Unmapped(packet.address);
+  const bool is_own = said == own;
+  const bool replaced = !is_own && (IsUnspecified(said) || IsLoopback(said));
+  if (!is_own && !replaced && addresses_ == AddressRule::kOwn) {
     // Nobody points a peer at somebody else.
-    Refuse(Fault::kSpoofedSender);
+    host_.Count(Fault::kSpoofedSender);
     return std::nullopt;
   }
-  return DirectAddress{unspecified ? own : std::string(packet.address),
+  return DirectAddress{replaced ? own : std::string(packet.address),
                        static_cast<uint16_t>(packet.port), packet.id};
 }
 

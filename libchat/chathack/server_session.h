@@ -52,8 +52,10 @@ class ServerSession final : public chat::ServerSession {
   void AnswerLogin(LoginResult result);
   // The login of two that is not this client's; nothing, and the packet is refused, if neither is.
   std::optional<absl::string_view> OtherOf(absl::string_view sender, absl::string_view receiver);
-  // Where the client of `packet` listens; nothing, and the packet is refused, if it may not say so.
+  // Where the client of `packet` listens; nothing, and it is counted, if it may not say so.
   std::optional<DirectAddress> ListeningAt(const PrivateValidation& packet);
+  // Counts an answer to a request that is not open (any more): existing clients end on an error.
+  void CountUnlessSent(Delivery delivery);
   // True if `login` is this client's own; else the packet is refused.
   bool IsOwn(absl::string_view login);
   // `bytes`, or nothing, and the packet is refused, if they are no text.

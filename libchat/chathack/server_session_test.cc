@@ -33,6 +33,9 @@ constexpr absl::string_view kMappedAddress("\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0
 constexpr absl::string_view kMappedOther("\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\0\0\x01", 16);
 constexpr absl::string_view kAnywhere("\0\0\0\0", 4);
 constexpr absl::string_view kAnywhere6("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+constexpr absl::string_view kMappedAnywhere("\0\0\0\0\0\0\0\0\0\0\xff\xff\0\0\0\0", 16);
+constexpr absl::string_view kOtherLoopback("\x7f\1\2\3", 4);
+constexpr absl::string_view kMappedLoopback("\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\x02", 16);
 constexpr absl::string_view kLoopback6("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01", 16);
 
 template <class P>
@@ -456,7 +459,8 @@ TEST(AnswerTest, MayHaveTheLoginsInEitherOrder) {
   EXPECT_EQ(client->host.sent, "");
 }
 
-TEST(AnswerTest, WithoutARequestIsAnError) {
+// Existing clients end on an error, and an answer may come too late.
+TEST(AnswerTest, WithoutARequestIsIgnored) {
   for (Delivery none : {Delivery::kNotPossible, Delivery::kNoSuchUser}) {
     const auto client = Client::LoggedIn();
     client->host.answer_delivery = none;
@@ -465,7 +469,8 @@ TEST(AnswerTest, WithoutARequestIsAnError) {
     EXPECT_THAT(client->host.calls,
                 ElementsAre("AcceptDirect bob 127.0.0.1:7000 id 5", "Count unexpected",
                             "AnswerRequest direct bob no", "Count unexpected"));
-    EXPECT_EQ(client->host.sent, Bytes(AckPacketError{}) + Bytes(AckPacketError{}));
+    EXPECT_EQ(client->host.sent, "");
+    EXPECT_EQ(client->feeder.next(), Next::kMore);
   }
 }
 
@@ -481,7 +486,11 @@ TEST(AddressTest, IsTheClientsOwnUnlessTheListenerAllowsAny) {
       {kMappedAddress, "00000000000000000000ffff7f000001", "00000000000000000000ffff7f000001"},
       {kOtherAddress, nullptr, "10.0.0.1"},
       {kMappedOther, nullptr, "00000000000000000000ffff0a000001"},
-      {kLoopback6, nullptr, "00000000000000000000000000000001"},
+      // Existing clients always say so, whatever their address is.
+      {kLoopback6, "127.0.0.1", "127.0.0.1"},
+      {kOtherLoopback, "127.0.0.1", "127.0.0.1"},
+      {kMappedLoopback, "127.0.0.1", "127.0.0.1"},
+      {kMappedAnywhere, "127.0.0.1", "127.0.0.1"},
   };
   for (const auto& c : kCases) {
     for (AddressRule rule : {AddressRule::kOwn, AddressRule::kAny}) {
@@ -489,13 +498,13 @@ TEST(AddressTest, IsTheClientsOwnUnlessTheListenerAllowsAny) {
       client->feeder.Feed(Bytes(PrivateValidation{"alice", "bob", 7000, c.address, 5}));
       const char* passed = rule == AddressRule::kOwn ? c.own : c.any;
       if (passed == nullptr) {
-        EXPECT_THAT(client->host.calls, ElementsAre("Count spoofed_sender"));
-        EXPECT_EQ(client->host.sent, Bytes(AckPacketError{}));
+        EXPECT_THAT(client->host.calls,
+                    ElementsAre("Count spoofed_sender", "AnswerRequest direct bob no"));
       } else {
         EXPECT_THAT(client->host.calls,
                     ElementsAre(absl::StrCat("AcceptDirect bob ", passed, ":7000 id 5")));
-        EXPECT_EQ(client->host.sent, "");
       }
+      EXPECT_EQ(client->host.sent, "");
       EXPECT_EQ(client->feeder.next(), Next::kMore);
     }
   }
@@ -510,7 +519,20 @@ TEST(AddressTest, OfAnIpv6ClientIsIpv6) {
   EXPECT_THAT(client->host.calls,
               ElementsAre("AcceptDirect bob 00000000000000000000000000000001:7000 id 5",
                           "AcceptDirect bob 00000000000000000000000000000001:7000 id 6",
-                          "Count spoofed_sender"));
+                          "AcceptDirect bob 00000000000000000000000000000001:7000 id 7"));
+}
+
+TEST(AddressTest, OfAClientFromElsewhereIsTheOneThatTheServerSees) {
+  for (absl::string_view said : {kOwnAddress, kOtherLoopback, kLoopback6, kMappedAddress,
+                                 kMappedLoopback, kAnywhere, kAnywhere6, kMappedAnywhere}) {
+    for (AddressRule rule : {AddressRule::kOwn, AddressRule::kAny}) {
+      const auto client = Client::LoggedIn(rule);
+      client->host.peer_address = std::string("\xc0\0\2\7", 4);
+      client->feeder.Feed(Bytes(PrivateValidation{"alice", "bob", 7000, said, 5}));
+      EXPECT_THAT(client->host.calls, ElementsAre("AcceptDirect bob 192.0.2.7:7000 id 5"));
+      EXPECT_EQ(client->host.sent, "");
+    }
+  }
 }
 
 TEST(AddressTest, HasAPortFromOneTo65535) {

@@ -28,6 +28,8 @@ class ClientSession final : public chat::ClientSession {
   absl::Status Ask(RequestKind kind, UserRef to, Text reason) override;
   absl::Status Answer(RequestKind kind, UserRef asker, bool accept) override;
   absl::Status CloseRelay(const RelayGranted& relay) override;
+  // Existing programs, all of which have LONGs of 8 bytes, need it.
+  bool announces_relay_end() const override { return longs_ == LongBytes::kEight; }
   Step OnBytes(absl::string_view in) override;
 
  private:

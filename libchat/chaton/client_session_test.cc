@@ -147,6 +147,17 @@ TEST(ClientRelayTest, AsksAnswersAndCloses) {
   EXPECT_EQ(client->host.sent, "");
 }
 
+TEST(ClientRelayTest, ClosesARelayThatIsEstablished) {
+  const auto client = Client::LoggedIn(LongBytes::kEight);
+  const std::string granted = Bytes(IdPrivate{"alice", "bob", 7}, LongBytes::kEight);
+  client->feeder.Feed(granted);
+  EXPECT_THAT(client->host.events, ElementsAre("RelayGranted alice -> bob connect_id 7"));
+  // Its connection is another one.
+  EXPECT_TRUE(client->session.announces_relay_end());
+  EXPECT_TRUE(client->session.CloseRelay({User("alice"), User("bob"), 7}).ok());
+  EXPECT_EQ(client->host.sent, Hex("0b 0000000000000007 00000005 \"alice\" 00000003 \"bob\""));
+}
+
 TEST(ClientRelayTest, HearsWhatTheServerSays) {
   for (LongBytes longs : {LongBytes::kFour, LongBytes::kEight}) {
     const std::string in =

@@ -46,21 +46,24 @@ TEST(ChatonTest, SessionsHaveTheBytesOfTheirOptions) {
   const struct {
     DialectOptions options;
     const char* ticket;
+    bool programs;  // the existing ones, which must hear of a relay's end first
   } kCases[] = {
-      {{}, "09 00000007"},
-      {{{"long_bytes", "4"}}, "09 00000007"},
-      {{{"long_bytes", "8"}}, "09 00000000 00000007"},
+      {{}, "09 00000007", false},
+      {{{"long_bytes", "4"}}, "09 00000007", false},
+      {{{"long_bytes", "8"}}, "09 00000000 00000007", true},
   };
   for (const auto& c : kCases) {
     FakeClientHost client_host;
     const auto client = Instance().NewClientSession(c.options, client_host);
     ASSERT_TRUE(client->PresentTicket(7).ok());
     EXPECT_EQ(client_host.sent, Hex(c.ticket));
+    EXPECT_EQ(client->announces_relay_end(), c.programs);
 
     FakeHost host;
     const auto server = Instance().NewServerSession(c.options, SessionLimits(), host);
     EXPECT_EQ(server->OnBytes(client_host.sent).next, Next::kRelay);
     EXPECT_EQ(host.calls, std::vector<std::string>{"PresentTicket 7"});
+    EXPECT_EQ(server->relay_end_waits_for_notice(), c.programs);
   }
 }
 

@@ -232,6 +232,8 @@ asio::awaitable<absl::Status> DirectConnection::Link::ReadSome() {
   asio::error_code error;
   const size_t n = co_await socket_.async_read_some(
       in_.Prepare(), asio::redirect_error(asio::use_awaitable, error));
+  if (error == asio::error::eof && in_.unconsumed().empty()) session_->OnEnd();
+  if (error && !events_.empty()) co_return absl::OkStatus();  // they come first, then the end again
   if (error) co_return Broken(error);
   in_.Commit(n);
   const Step step = session_->OnBytes(in_.unconsumed());

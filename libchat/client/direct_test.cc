@@ -293,6 +293,33 @@ TEST_F(DirectTest, AnEndInTheMiddleOfAPacketIsNone) {
   EXPECT_EQ(Await(io_, bob_->Receive()).status().code(), absl::StatusCode::kDataLoss);
 }
 
+// A session may hold something back, which the end of the stream makes known.
+TEST_F(DirectTest, WhatIsHeldBackComesBeforeTheEnd) {
+  const Fd ann = MeetStranger();
+  Put(ann.get(), "MSG one\nLATE two\n");
+  EXPECT_THAT(*Await(io_, bob_->Receive()), ElementsAre(DirectEvent(DirectMessage{"one"})));
+  ::shutdown(ann.get(), SHUT_WR);
+  EXPECT_THAT(*Await(io_, bob_->Receive()), ElementsAre(DirectEvent(DirectMessage{"two"})));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(Await(io_, bob_->Receive()).status().code(), absl::StatusCode::kOutOfRange);
+  }
+}
+
+TEST_F(DirectTest, WhatIsHeldBackIsLostWithoutAnOrderlyEnd) {
+  Fd ann = MeetStranger();
+  Put(ann.get(), "LATE one\nMSG tw");
+  ::shutdown(ann.get(), SHUT_WR);
+  EXPECT_EQ(Await(io_, bob_->Receive()).status().code(), absl::StatusCode::kDataLoss);
+
+  ann = MeetStranger();
+  Put(ann.get(), "LATE one\nMSG two\n");
+  EXPECT_THAT(*Await(io_, bob_->Receive()), ElementsAre(DirectEvent(DirectMessage{"two"})));
+  const linger at_once{1, 0};
+  ASSERT_EQ(::setsockopt(ann.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+  ann.reset();
+  EXPECT_EQ(Await(io_, bob_->Receive()).status().code(), absl::StatusCode::kAborted);
+}
+
 // ---- Messages ----
 
 asio::awaitable<absl::StatusOr<std::vector<std::string>>> TakeMessages(DirectConnection& from,

@@ -2,6 +2,7 @@
 //
 //   from who connects, first    HELLO login id
 //   both ways                   MSG text    FILE name size, then so many bytes
+//                               LATE text, a message that is held back until the stream ends
 //
 // A piece of a file has at most 1024 bytes; one with fewer is the last.
 
@@ -62,6 +63,12 @@ class ToyDirectSession final : public DirectSession {
     return step;
   }
 
+  void OnEnd() override {
+    for (std::string& text : std::exchange(late_, {})) {
+      host_.OnDirectEvent(DirectMessage{std::move(text)});
+    }
+  }
+
  private:
   // *size: how many bytes behind the line belong to it. False if the peer is not to be talked to.
   bool OnLine(absl::string_view line, absl::string_view behind, size_t* size) {
@@ -72,6 +79,10 @@ class ToyDirectSession final : public DirectSession {
     }
     if (absl::ConsumePrefix(&line, "MSG ")) {
       host_.OnDirectEvent(DirectMessage{std::string(line)});
+      return true;
+    }
+    if (absl::ConsumePrefix(&line, "LATE ")) {
+      late_.emplace_back(line);
       return true;
     }
     const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
@@ -92,6 +103,7 @@ class ToyDirectSession final : public DirectSession {
   const chat::DirectOptions options_;
   DirectHost& host_;
   bool opened_ = false;
+  std::vector<std::string> late_;
 };
 
 class ToyDirectDialect final : public Dialect {

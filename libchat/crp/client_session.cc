@@ -1,5 +1,7 @@
 #include "libchat/crp/client_session.h"
 
+#include <string.h>  // explicit_bzero
+
 #include "absl/strings/str_cat.h"
 #include "libchat/dialect/limits.h"
 
@@ -8,6 +10,8 @@ namespace {
 
 // As many as a server of ours looks at (limits.hashing).
 constexpr size_t kMaxPasswordBytes = 128;
+// So many bytes of a message that is too long are followed: as many as a server of ours follows.
+constexpr size_t kMaxFollowed = SessionLimits().frame;
 // The document writes NotExist in one place and this in another (section 3.2).
 constexpr char kNotExit[] = "NotExit";
 
@@ -37,6 +41,8 @@ absl::Status ClientSession::In(State state) const {
       return absl::FailedPreconditionError("signing in has not been answered yet");
     case State::kSignedIn:
       return absl::FailedPreconditionError("signed in already");
+    case State::kSignedOut:
+      return absl::FailedPreconditionError("signed out");
     case State::kBroken:
       break;
   }
@@ -58,6 +64,8 @@ absl::Status ClientSession::LoginWithPassword(absl::string_view name, absl::stri
                                                    " bytes, none of them NUL or a line end"));
   }
   login_ = std::string(name);
+  ForgetPassword();
+  password_ = std::string(password);
   state_ = State::kSigningIn;
   Send({.command = Command::kSign, .user_id = name, .password = password});
   return absl::OkStatus();
@@ -133,14 +141,38 @@ absl::Status ClientSession::CloseTalk(UserRef peer) {
   return absl::OkStatus();
 }
 
+void ClientSession::Leave() {
+  if (state_ != State::kSignedIn) return;
+  for (const auto& [peer, talk] : talks_) {
+    Send({.command = Command::kClose,
+          .session_id = SessionIdOf(talk),
+          .source_user = login_,
+          .target_user = peer});
+  }
+  Send({.command = Command::kQuit, .user_id = login_, .password = password_});
+  talks_.clear();
+  ForgetPassword();
+  state_ = State::kSignedOut;
+}
+
+void ClientSession::ForgetPassword() {
+  explicit_bzero(password_.data(), password_.size());
+  password_.clear();
+}
+
 // ---- What the server says ----
 
 Step ClientSession::OnBytes(absl::string_view in) {
   const size_t given = in.size();
   while (state_ != State::kBroken) {
-    const Decoded decoded = decoder_.Decode(in, kMaxMessageSize);
+    const Decoded decoded = decoder_.Decode(in, kMaxMessageSize, kMaxFollowed);
     in.remove_prefix(decoded.size);
     if (decoded.status == Decoded::Status::kNeedMore) break;
+    if (decoded.status == Decoded::Status::kPassedBy) {
+      host_.OnClientEvent(Notice{absl::StrCat("a message of over ", kMaxLines, " lines or ",
+                                              kMaxMessageSize, " bytes was left out")});
+      continue;
+    }
     if (decoded.status != Decoded::Status::kDone || !On(decoded.message)) state_ = State::kBroken;
   }
   return {given - in.size(), state_ == State::kBroken ? Next::kClose : Next::kMore};
@@ -149,7 +181,7 @@ Step ClientSession::OnBytes(absl::string_view in) {
 bool ClientSession::On(const Message& message) {
   if (message.command == Command::kReg) return state_ == State::kRegistering && OnReg(message);
   if (message.command == Command::kSign) return state_ == State::kSigningIn && OnSign(message);
-  if (state_ != State::kSignedIn) return false;
+  if (state_ != State::kSignedIn && state_ != State::kSignedOut) return false;
   switch (message.command) {
     case Command::kInvt:
       return OnInvt(message);
@@ -186,6 +218,7 @@ bool ClientSession::OnSign(const Message& message) {
   const bool no_account = message.status == kNotExist;
   if (!no_account && message.status != kFailed) return false;
   state_ = State::kNew;
+  ForgetPassword();
   // Another name has another password.
   host_.OnClientEvent(LoginRefused{no_account ? Reason::kNoAccount : Reason::kPassword, false});
   return true;
@@ -249,6 +282,8 @@ bool ClientSession::OnClose(const Message& message) {
 }
 
 bool ClientSession::OnQuit(const Message&) {
+  state_ = State::kSignedOut;
+  ForgetPassword();
   host_.OnClientEvent(Replaced{});
   return true;
 }

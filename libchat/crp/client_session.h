@@ -20,6 +20,7 @@ class ClientSession final : public chat::ClientSession {
  public:
   // `host` outlives the session.
   ClientSession(Compat compat, ClientHost& host) : compat_(compat), host_(host) {}
+  ~ClientSession() override { ForgetPassword(); }
 
   absl::Status Login(absl::string_view name) override;
   absl::Status LoginWithPassword(absl::string_view name, absl::string_view password) override;
@@ -28,10 +29,13 @@ class ClientSession final : public chat::ClientSession {
   absl::Status Ask(RequestKind kind, UserRef to, Text reason) override;
   absl::Status Answer(RequestKind kind, UserRef asker, bool accept) override;
   absl::Status CloseTalk(UserRef peer) override;
+  // Section 3.1: CLOSE for each talk that is open, then QUIT, which needs the password.
+  void Leave() override;
   Step OnBytes(absl::string_view in) override;
 
  private:
-  enum class State : uint8_t { kNew, kRegistering, kSigningIn, kSignedIn, kBroken };
+  // kSignedOut: nothing is said any more, and still heard what the server says.
+  enum class State : uint8_t { kNew, kRegistering, kSigningIn, kSignedIn, kSignedOut, kBroken };
 
   // Each returns false if the server may not send the message now. A section each of 3.2.
   bool On(const Message& message);
@@ -50,11 +54,13 @@ class ClientSession final : public chat::ClientSession {
   // Ok if the session is in `state`.
   absl::Status In(State state) const;
   void Send(const Message& message) { host_.Send(Encode(message)); }
+  void ForgetPassword();
 
   const Compat compat_;
   ClientHost& host_;
   State state_ = State::kNew;
   std::string login_;
+  std::string password_;  // from the login on, for Leave; overwritten when it is of no more use
   Decoder decoder_;
   // The talks that are open, by the other party as it is shown. At most kMaxTalks.
   absl::flat_hash_map<std::string, TalkNumber> talks_;

@@ -19,6 +19,7 @@ using chat::testing::FakeClientHost;
 using chat::testing::Feeder;
 using chat::testing::Hex;
 using chat::testing::Segments;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -288,6 +289,71 @@ TEST(ClientTalkTest, NeedsAName) {
   EXPECT_EQ(client->host.sent, "");
 }
 
+TEST(ClientLeaveTest, ClosesEachTalkAndQuits) {
+  const std::string quit =
+      Encode({.command = Command::kQuit, .user_id = "alice", .password = "secret1"});
+  const auto alone = Client::SignedIn();
+  alone->session.Leave();
+  EXPECT_EQ(alone->host.sent, quit);
+
+  const auto client = Client::Talking();
+  client->feeder.Feed(Rsp("carol@7", "alice", kAccepted, "S00007"));
+  client->session.Leave();
+  const std::string bobby = Close("alice", "bobby"), carol = Close("alice", "carol@7", "S00007");
+  EXPECT_THAT(client->host.TakeSent(), AnyOf(bobby + carol + quit, carol + bobby + quit));
+  // Once, and nothing comes behind it.
+  client->session.Leave();
+  for (const absl::Status& status : {client->session.SendPrivate(1, User("bobby"), ToText("hi")),
+                                     client->session.Ask(RequestKind::kTalk, User("bobby"), Text()),
+                                     client->session.CloseTalk(User("bobby")),
+                                     client->session.LoginWithPassword("alice", "secret1")}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  }
+  EXPECT_EQ(client->host.sent, "");
+}
+
+TEST(ClientLeaveTest, WhatWasOnItsWayIsStillHeard) {
+  const auto client = Client::Talking();
+  client->host.TakeEvents();
+  client->session.Leave();
+  EXPECT_EQ(client->feeder.Feed(Txt("bobby", "alice", "bye") + Close("bobby", "alice") +
+                                Invt("carol") + Rsp("alice", "carol", kRefused)),
+            Next::kMore);
+  EXPECT_THAT(client->host.events, ElementsAre("Received bobby -> alice: \"bye\"",
+                                               "Asked for talk by carol", "Refused talk by carol"));
+}
+
+TEST(ClientLeaveTest, OnlyWhoIsSignedInQuits) {
+  Client fresh, signing_in, refused;
+  EXPECT_TRUE(signing_in.session.LoginWithPassword("alice", "secret1").ok());
+  EXPECT_TRUE(refused.session.LoginWithPassword("alice", "secret1").ok());
+  refused.feeder.Feed(Ended(Command::kSign, kFailed));
+  const auto replaced = Client::SignedIn();
+  replaced->feeder.Feed(Encode({.command = Command::kQuit, .user_id = "alice"}));
+  for (Client* client : {&fresh, &signing_in, &refused, replaced.get()}) {
+    client->host.TakeSent();
+    client->session.Leave();
+    EXPECT_EQ(client->host.sent, "");
+  }
+}
+
+TEST(ClientTest, AMessageThatIsTooLongIsLeftOut) {
+  for (const std::string& message :
+       {Hex(R"("TXT" 0a 0a "x\n"*60 00)"), Hex(R"("TXT" 0a 0a 78*20000 0a 00)")}) {
+    for (size_t piece : {size_t{1}, size_t{1000}, message.size()}) {
+      const auto client = Client::Talking();
+      for (size_t at = 0; at < message.size(); at += piece) {
+        EXPECT_EQ(client->feeder.Feed(message.substr(at, piece)), Next::kMore);
+        EXPECT_LE(client->feeder.rest().size(), kMaxMessageSize);
+      }
+      client->feeder.Feed(Txt("bobby", "alice", "hi"));
+      EXPECT_THAT(client->host.events,
+                  ElementsAre("Notice: a message of over 50 lines or 16384 bytes was left out",
+                              "Received bobby -> alice: \"hi\""));
+    }
+  }
+}
+
 TEST(ClientTest, HasNoOtherRequestsAndNoRoom) {
   const auto client = Client::SignedIn();
   for (RequestKind kind : {RequestKind::kRelay, RequestKind::kDirect}) {
@@ -406,9 +472,8 @@ TEST(ClientStateTest, WhatIsNotForThisUserBreaksTheSession) {
 }
 
 TEST(ClientStateTest, WhatCannotBeFollowedBreaksTheSession) {
-  for (const char* hex :
-       {R"("HELP" 0a 0a 00)", R"("TXT" 0a "no header" 0a)", R"("TXT" 0a 00)",
-        R"("TXT" 0a 0a "\n"*48)", R"("TXT" 0a 0a 78*16384)", R"("TXT" 0a "A=" 0a "a=" 0a)"}) {
+  for (const char* hex : {R"("HELP" 0a 0a 00)", R"("TXT" 0a "no header" 0a)", R"("TXT" 0a 00)",
+                          R"("TXT" 0a 0a 78*65536)", R"("TXT" 0a "A=" 0a "a=" 0a)"}) {
     const auto client = Client::SignedIn();
     EXPECT_EQ(client->feeder.Feed(Hex(hex)), Next::kClose) << hex;
     EXPECT_THAT(client->host.events, IsEmpty()) << hex;

@@ -71,7 +71,8 @@ class CrpNotation final : public testing::Notation {
 
   absl::StatusOr<size_t> Read(absl::string_view bytes, const DialectOptions&,
                               std::string* text) const override {
-    const Decoded decoded = Decoder().Decode(bytes, std::numeric_limits<size_t>::max());
+    constexpr size_t kAny = std::numeric_limits<size_t>::max();
+    const Decoded decoded = Decoder().Decode(bytes, kAny, kAny);
     if (decoded.status == Decoded::Status::kNeedMore) return 0;
     if (decoded.status != Decoded::Status::kDone) {
       return absl::InvalidArgumentError("not a crp message");

@@ -113,30 +113,54 @@ bool IsPassword(absl::string_view password) {
   return password.size() >= 6 && password.size() <= 13 && AllOf(password, absl::ascii_isalnum);
 }
 
-Decoded Decoder::Decode(absl::string_view in, size_t max_bytes) {
+Decoded Decoder::Decode(absl::string_view in, size_t max_bytes, size_t max_followed) {
   const size_t given = in.size();
   if (!SkipLineEnd(in)) return {};
   const size_t skipped = given - in.size();
+  Decoded decoded =
+      passes_by_ ? PassBy(in, 0, max_followed) : DecodeLines(in, max_bytes, max_followed);
+  decoded.size += skipped;
+  return decoded;
+}
+
+Decoded Decoder::DecodeLines(absl::string_view in, size_t max_bytes, size_t max_followed) {
   const absl::string_view allowed = in.substr(0, max_bytes);
-  const auto stop = [&](Status status) { return Decoded{status, skipped, {}}; };
   while (true) {
-    if (lines_ == kMaxLines) return stop(Status::kTooLong);
+    if (lines_ == kMaxLines) return PassBy(in, line_, max_followed);
     if (line_ < allowed.size() && allowed[line_] == '\0') {
       // Section 3: the end comes behind the empty line.
-      if (section_ != Section::kBody) return stop(Status::kMalformed);
-      Decoded decoded = Finish(allowed);
-      decoded.size += skipped;
-      return decoded;
+      if (section_ != Section::kBody) return {Status::kMalformed, 0, {}};
+      return Finish(allowed);
     }
     const size_t size = newline_.Find(allowed.substr(line_));
     if (size == wire::DelimiterScanner::npos) {
-      return stop(in.size() > max_bytes ? Status::kTooLong : Status::kNeedMore);
+      if (in.size() <= max_bytes) return {};
+      in_line_ = line_ < allowed.size();
+      return PassBy(in, allowed.size(), max_followed);
     }
-    if (!TakeLine(allowed, size)) return stop(Status::kMalformed);
+    if (!TakeLine(allowed, size)) return {Status::kMalformed, 0, {}};
     ++lines_;
     line_ += size + 1;
     newline_.Advance(size + 1);
   }
+}
+
+Decoded Decoder::PassBy(absl::string_view in, size_t seen, size_t max_followed) {
+  passes_by_ = true;
+  const absl::string_view followed = in.substr(0, max_followed - passed_);
+  while (seen < followed.size()) {
+    if (!in_line_ && followed[seen] == '\0') {
+      *this = Decoder();
+      behind_message_ = true;
+      return {Status::kPassedBy, seen + 1, {}};
+    }
+    const size_t newline = followed.find('\n', seen);
+    in_line_ = newline == absl::string_view::npos;
+    seen = in_line_ ? followed.size() : newline + 1;
+  }
+  if (in.size() > followed.size()) return {Status::kTooLong, 0, {}};
+  passed_ += in.size();
+  return {Status::kNeedMore, in.size(), {}};
 }
 
 bool Decoder::SkipLineEnd(absl::string_view& in) {

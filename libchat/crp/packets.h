@@ -40,7 +40,7 @@ inline constexpr size_t kCommands = 7;
 absl::string_view NameOf(Command command);
 
 // A message has at most so many lines (section 3), its start-line, its empty line and its end
-// included, and so many bytes up to its NUL.
+// included, and so many bytes up to its NUL. One with more passes by.
 inline constexpr size_t kMaxLines = 50;
 inline constexpr size_t kMaxMessageSize = 16 * 1024;
 
@@ -116,12 +116,13 @@ struct Decoded {
     kDone,            // `message`
     kNeedMore,        // the message goes on behind what was given
     kUnknownCommand,  // a whole message with another start-line
+    kPassedBy,        // the end of one over kMaxLines, or over the bytes that a message may have
     kMalformed,       // no message begins so
-    kTooLong,         // over kMaxLines, or over the bytes that were allowed
+    kTooLong,         // over the bytes that are followed
   };
   Status status = Status::kNeedMore;
   // So many bytes at the front of what was given are done with, with kNeedMore, too: it can be the
-  // line end of the message before.
+  // line end of the message before, or all of a message that passes by.
   size_t size = 0;
   Message message;
 };
@@ -133,10 +134,12 @@ struct Decoded {
 class Decoder {
  public:
   // Decodes the message at the beginning of `in`, which begins with the bytes of the last call,
-  // less those done with. The message may have `max_bytes` bytes up to its NUL. What is wrong is
-  // judged in the order of the bytes, as soon as it is there. Must not be called again after
-  // kMalformed and kTooLong. `decoded.message` views `in`.
-  Decoded Decode(absl::string_view in, size_t max_bytes);
+  // less those done with. The message may have `max_bytes` bytes up to its NUL. One with more of
+  // them or with too many lines is followed to its end for `max_followed` (not less) bytes in all,
+  // and nothing of it is kept. What is wrong is judged in the order of the bytes, as soon as it is
+  // there; in what passes by nothing is. Must not be called again after kMalformed and kTooLong.
+  // `decoded.message` views `in`.
+  Decoded Decode(absl::string_view in, size_t max_bytes, size_t max_followed);
 
  private:
   enum class Section : uint8_t { kStart, kHeaders, kBody };
@@ -156,6 +159,10 @@ class Decoder {
   // The line of `size` bytes that begins at line_. False if it is malformed.
   bool TakeLine(absl::string_view in, size_t size);
   bool TakeHeader(absl::string_view in, size_t size);
+  // The same as Decode, behind the line end of the message before.
+  Decoded DecodeLines(absl::string_view in, size_t max_bytes, size_t max_followed);
+  // Of a message that passes by; the first `seen` bytes of `in` have been looked at.
+  Decoded PassBy(absl::string_view in, size_t seen, size_t max_followed);
   Decoded Finish(absl::string_view in);
 
   bool behind_message_ = false;  // what comes may be the line end of the message before
@@ -166,6 +173,10 @@ class Decoder {
   size_t body_ = 0;   // where the body begins
   std::vector<Field> fields_;
   wire::DelimiterScanner newline_{"\n"};  // from line_ on
+  // Of a message that passes by, nothing else counts.
+  bool passes_by_ = false;
+  bool in_line_ = false;  // what comes next does not begin a line
+  size_t passed_ = 0;     // bytes done with
 };
 
 }  // namespace chat::crp

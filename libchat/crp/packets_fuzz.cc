@@ -16,13 +16,16 @@ namespace {
 
 using Status = Decoded::Status;
 
+// Of a message that passes by.
+constexpr size_t kMaxFollowed = 4 * kMaxMessageSize;
+
 void Check(bool holds) {
   if (!holds) std::abort();
 }
 
 void CheckDone(const Message& message) {
   const std::string bytes = Encode(message);
-  const Decoded again = Decoder().Decode(bytes, bytes.size());
+  const Decoded again = Decoder().Decode(bytes, bytes.size(), bytes.size());
   Check(again.status == Status::kDone && again.size + 2 == bytes.size());
   Check(again.message == message);
   Check(!ToString(message).empty());
@@ -37,7 +40,7 @@ std::vector<std::string> Say(absl::string_view in, size_t piece) {
     Decoded decoded;
     do {
       const std::string given(in.substr(begin, end - begin));
-      decoded = decoder.Decode(given, kMaxMessageSize);
+      decoded = decoder.Decode(given, kMaxMessageSize, kMaxFollowed);
       begin += decoded.size;
       if (decoded.status == Status::kDone) {
         CheckDone(decoded.message);
@@ -45,7 +48,8 @@ std::vector<std::string> Say(absl::string_view in, size_t piece) {
       } else if (decoded.status != Status::kNeedMore) {
         said.push_back(std::to_string(static_cast<int>(decoded.status)));
       }
-    } while (decoded.status == Status::kDone || decoded.status == Status::kUnknownCommand);
+    } while (decoded.status == Status::kDone || decoded.status == Status::kUnknownCommand ||
+             decoded.status == Status::kPassedBy);
     if (decoded.status != Status::kNeedMore) return said;
     Check(end - begin <= kMaxMessageSize);
     if (end == in.size()) return said;
@@ -60,7 +64,7 @@ void CheckBody(absl::string_view body) {
                                     .source_user = "alice",
                                     .target_user = "bobby",
                                     .body = std::string(body)});
-  const Decoded decoded = Decoder().Decode(bytes, kMaxMessageSize);
+  const Decoded decoded = Decoder().Decode(bytes, kMaxMessageSize, kMaxMessageSize);
   Check(decoded.status == Status::kDone && decoded.size + 2 == bytes.size());
   size_t newlines = 0;
   std::string expected(body);

@@ -21,6 +21,9 @@ using chat::testing::Hex;
 using chat::testing::Segments;
 using Status = Decoded::Status;
 
+// Of a message that passes by.
+constexpr size_t kMaxFollowed = 64 * 1024;
+
 struct Case {
   Message message;
   std::string bytes;  // without the line end behind the NUL
@@ -125,7 +128,7 @@ TEST(MessageTest, IsReadWholeAndWithBytesBehind) {
   for (const Case& c : Cases()) {
     for (const char* behind : {"", "\r\n", "\n", "REG\r\n", "\r", "\xff"}) {
       const std::string in = c.bytes + behind;
-      const Decoded decoded = Decoder().Decode(in, kMaxMessageSize);
+      const Decoded decoded = Decoder().Decode(in, kMaxMessageSize, kMaxFollowed);
       ASSERT_EQ(decoded.status, Status::kDone) << c.shown;
       EXPECT_EQ(decoded.size, c.bytes.size()) << c.shown;
       EXPECT_TRUE(decoded.message == c.message) << c.shown << ", not " << ToString(decoded.message);
@@ -142,7 +145,8 @@ TEST(MessageTest, DiffersWhenAHeaderOrTheBodyDiffers) {
 }
 
 // What a stream says: each message as ToString, and how it ends.
-std::vector<std::string> Say(const Segments& segments, size_t max_bytes = kMaxMessageSize) {
+std::vector<std::string> Say(const Segments& segments, size_t max_bytes = kMaxMessageSize,
+                             size_t max_followed = kMaxFollowed) {
   std::vector<std::string> said;
   Decoder decoder;
   std::string rest;
@@ -150,15 +154,19 @@ std::vector<std::string> Say(const Segments& segments, size_t max_bytes = kMaxMe
     rest += segment;
     while (true) {
       const std::string in = rest;
-      const Decoded decoded = decoder.Decode(in, max_bytes);
+      const Decoded decoded = decoder.Decode(in, max_bytes, max_followed);
       rest.erase(0, decoded.size);
       if (decoded.status == Status::kNeedMore) break;
       if (decoded.status == Status::kMalformed || decoded.status == Status::kTooLong) {
         said.push_back(decoded.status == Status::kMalformed ? "malformed" : "too long");
         return said;
       }
-      said.push_back(decoded.status == Status::kDone ? ToString(decoded.message) : "unknown");
+      said.push_back(decoded.status == Status::kDone       ? ToString(decoded.message)
+                     : decoded.status == Status::kPassedBy ? "passed by"
+                                                           : "unknown");
     }
+    // Nothing is kept of what passes by, and no more than a message of what may be one.
+    EXPECT_LE(rest.size(), max_bytes);
   }
   if (!rest.empty()) said.push_back(absl::StrCat("need more than ", rest.size()));
   return said;
@@ -196,12 +204,12 @@ TEST(DecoderTest, TakesLinesThatEndInLfAlone) {
 
 TEST(DecoderTest, ConsumesTheLineEndOfTheMessageBefore) {
   Decoder decoder;
-  EXPECT_EQ(decoder.Decode(Hex(R"("QUIT" 0a 0a 00)"), 100).size, 7u);
-  EXPECT_EQ(decoder.Decode("\r", 100).size, 0u);
-  EXPECT_EQ(decoder.Decode("\r\nQ", 100).size, 2u);
-  EXPECT_EQ(decoder.Decode("QUIT\n\n", 100).size, 0u);
-  EXPECT_EQ(decoder.Decode(Hex(R"("QUIT" 0a 0a 00)"), 100).status, Status::kDone);
-  EXPECT_EQ(decoder.Decode("\n", 100).size, 1u);
+  EXPECT_EQ(decoder.Decode(Hex(R"("QUIT" 0a 0a 00)"), 100, 100).size, 7u);
+  EXPECT_EQ(decoder.Decode("\r", 100, 100).size, 0u);
+  EXPECT_EQ(decoder.Decode("\r\nQ", 100, 100).size, 2u);
+  EXPECT_EQ(decoder.Decode("QUIT\n\n", 100, 100).size, 0u);
+  EXPECT_EQ(decoder.Decode(Hex(R"("QUIT" 0a 0a 00)"), 100, 100).status, Status::kDone);
+  EXPECT_EQ(decoder.Decode("\n", 100, 100).size, 1u);
 }
 
 TEST(DecoderTest, OnlyOneLineEndBelongsToAMessage) {
@@ -257,11 +265,44 @@ TEST(DecoderTest, TakesFiftyLines) {
   ExpectSaid(R"("QUIT" 0a 0a "x\n"*47 00)",
              {absl::StrCat("QUIT body=\"", absl::StrJoin(std::vector<std::string>(47, "x"), "\\n"),
                            "\"")});
-  ExpectSaid(R"("QUIT" 0a 0a "x\n"*48 00)", {"too long"});
-  ExpectSaid(R"("QUIT" 0a 0a "\n"*48)", {"too long"});
+  ExpectSaid(R"("QUIT" 0a 0a "x\n"*48 00)", {"passed by"});
+  ExpectSaid(R"("QUIT" 0a 0a "\n"*48)", {});
   std::string headers;
   for (int i = 0; i < 49; ++i) absl::StrAppend(&headers, "\"K", i, "=\" 0a ");
-  ExpectSaid(absl::StrCat("\"QUIT\" 0a ", headers), {"too long"});
+  ExpectSaid(absl::StrCat("\"QUIT\" 0a ", headers), {});
+  ExpectSaid(absl::StrCat("\"QUIT\" 0a ", headers, "\"no header\" 0a 0a 00"), {"passed by"});
+}
+
+TEST(DecoderTest, FollowsWhatPassesByToItsEnd) {
+  // A NUL within a line is not the end; what comes behind the end is the next message.
+  ExpectSaid(R"("TXT" 0a 0a "x\n"*60 "a" 00 "b" 0a 00 0d0a "QUIT" 0a 0a 00)",
+             {"passed by", "QUIT"});
+  ExpectSaid(R"("HELP" 0a 0a "x\n"*60 00 "HELP" 0a 0a 00)", {"passed by", "unknown"});
+  // The line end behind it may be missing, and only one belongs to it.
+  ExpectSaid(R"("TXT" 0a 0a "x\n"*60 00 0a 0a "QUIT" 0a)", {"passed by", "malformed"});
+  // By its bytes, the end right behind the last one that is allowed included.
+  for (const char* hex :
+       {R"("QUIT" 0a 0a 78*93 0a 00)", R"("QUIT" 0a 0a 78*94 0a 00)",
+        R"("QUIT" 0a 0a 78*200 0a 78*99 0a 0a 00)", R"("QUIT" 0a 78*200 0a 00)"}) {
+    for (const Segments& segments : EveryWay(Hex(hex) + Hex(R"(0d0a "QUIT" 0a 0a 00)"), 10)) {
+      EXPECT_EQ(Say(segments, 100, 400), (std::vector<std::string>{"passed by", "QUIT"})) << hex;
+    }
+  }
+}
+
+TEST(DecoderTest, FollowsForSoManyBytes) {
+  // Up to the NUL, and with it.
+  const std::string most = Hex(R"("QUIT" 0a 0a 78*392 0a 00)");
+  ASSERT_EQ(most.size(), 400u);
+  for (const Segments& segments : EveryWay(most, 10)) {
+    EXPECT_EQ(Say(segments, 100, 400), std::vector<std::string>{"passed by"});
+    EXPECT_EQ(Say(segments, 100, 399), std::vector<std::string>{"too long"});
+  }
+  for (const char* hex : {R"("QUIT" 0a 0a "x\n"*198)", "78*401", R"("QUIT" 0a 0a 78*393 0a 00)"}) {
+    for (const Segments& segments : EveryWay(Hex(hex), 10)) {
+      EXPECT_EQ(Say(segments, 300, 400), std::vector<std::string>{"too long"}) << hex;
+    }
+  }
 }
 
 TEST(DecoderTest, TakesAsManyBytesAsAreAllowed) {
@@ -270,12 +311,12 @@ TEST(DecoderTest, TakesAsManyBytesAsAreAllowed) {
   ASSERT_EQ(most.size(), 100u);
   for (const Segments& segments : EveryWay(most, 10)) {
     EXPECT_EQ(Say(segments, 100).size(), 1u);
-    EXPECT_NE(Say(segments, 100)[0], "too long");
+    EXPECT_NE(Say(segments, 100)[0], "passed by");
   }
   for (const char* hex : {R"("QUIT" 0a 0a 78*93 0a 00)", R"("QUIT" 0a 0a 78*95)", "78*101",
                           R"("QUIT" 0a 0a "x\n"*47 "K" 00)", R"("QUIT" 0a "K="*48)"}) {
     for (const Segments& segments : EveryWay(Hex(hex), 10)) {
-      EXPECT_EQ(Say(segments, 100), std::vector<std::string>{"too long"}) << hex;
+      EXPECT_EQ(Say(segments, 100, 100), std::vector<std::string>{"too long"}) << hex;
     }
   }
   // The line end of a message before does not count.
@@ -298,7 +339,7 @@ std::string RoundTrip(const std::string& body) {
                                     .source_user = std::string(kMaxShownNameBytes, 'a'),
                                     .target_user = std::string(kMaxShownNameBytes, 'b'),
                                     .body = body});
-  const Decoded decoded = Decoder().Decode(bytes, kMaxMessageSize);
+  const Decoded decoded = Decoder().Decode(bytes, kMaxMessageSize, kMaxFollowed);
   EXPECT_EQ(decoded.status, Status::kDone);
   EXPECT_EQ(decoded.size + 2, bytes.size()) << "one message, and its line end";
   return decoded.message.body.value_or("(none)");

@@ -32,15 +32,13 @@ absl::string_view Repeated(const Header& name) {
 }  // namespace
 
 ServerSession::ServerSession(Compat compat, const SessionLimits& limits, SessionHost& host)
-    : compat_(compat),
-      before_login_(std::min(limits.frame_before_login, kMaxMessageSize)),
-      after_login_(std::min(limits.frame, kMaxMessageSize)),
-      host_(host) {}
+    : compat_(compat), limits_(limits), host_(host) {}
 
 Step ServerSession::OnBytes(absl::string_view in) {
   const size_t given = in.size();
   while (next_ == Next::kMore && !host_.Throttled()) {
-    const Decoded decoded = decoder_.Decode(in, login_.empty() ? before_login_ : after_login_);
+    const size_t frame = login_.empty() ? limits_.frame_before_login : limits_.frame;
+    const Decoded decoded = decoder_.Decode(in, std::min(frame, kMaxMessageSize), frame);
     in.remove_prefix(decoded.size);
     if (!Take(decoded)) break;
   }
@@ -57,6 +55,9 @@ bool ServerSession::Take(const Decoded& decoded) {
       return Close(Fault::kFrameTooLong);
     case Decoded::Status::kUnknownCommand:
       host_.Count(Fault::kUnknownOpcode);
+      return true;
+    case Decoded::Status::kPassedBy:
+      host_.Count(Fault::kMessageTooLong);
       return true;
     case Decoded::Status::kDone:
       On(decoded.message);
@@ -222,7 +223,8 @@ void ServerSession::Tell(const Authenticated& event) {
       return SayHowItEnded(Command::kSign, kSuccessful);
     case LoginResult::kNoAccount:
     case LoginResult::kNotAName:  // so no account has it
-      return SayHowItEnded(Command::kSign, kNotExist);
+      // The clients of the document's author do not know NotExist.
+      return SayHowItEnded(Command::kSign, compat_ == Compat::kAuthor ? kFailed : kNotExist);
     case LoginResult::kOverloaded:
       // Failed would say that the password is wrong, which nobody has looked at.
       next_ = Next::kClose;

@@ -66,8 +66,7 @@ class ServerSession final : public chat::ServerSession {
   void Tell(const RelayEstablished&) {}
 
   const Compat compat_;
-  const size_t before_login_;
-  const size_t after_login_;
+  const SessionLimits limits_;
   SessionHost& host_;
   Decoder decoder_;
   Next next_ = Next::kMore;

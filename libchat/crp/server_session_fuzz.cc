@@ -88,7 +88,7 @@ Outcome Run(uint8_t mode, uint8_t answers, const Segments& segments) {
 void CheckHeard(absl::string_view sent) {
   Decoder decoder;
   while (!sent.empty()) {
-    const Decoded decoded = decoder.Decode(sent, kMaxMessageSize);
+    const Decoded decoded = decoder.Decode(sent, kMaxMessageSize, kMaxMessageSize);
     Check(decoded.status == Decoded::Status::kDone || sent == "\r\n");
     sent.remove_prefix(decoded.size);
   }

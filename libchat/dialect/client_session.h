@@ -200,7 +200,8 @@ class ClientSession {
   // First call of an ordinary connection. After LoginRefused with try_another_name it may be called
   // again. LoggedIn or LoginRefused follows.
   virtual absl::Status Login(absl::string_view name) = 0;
-  // The same, to an account. `password` is not kept.
+  // The same, to an account. `password` is kept, and overwritten in the end, only where Leave needs
+  // it.
   virtual absl::Status LoginWithPassword(absl::string_view name, absl::string_view password);
 
   // Instead of Login, and possibly before LoginWithPassword: asks for a new account. AccountMade or

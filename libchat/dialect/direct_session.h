@@ -36,7 +36,8 @@ struct DirectMessage {
   friend bool operator==(const DirectMessage&, const DirectMessage&) = default;
 };
 // The next piece of the file `name`, which is as the peer wrote it: NOT SAFE as a path. Pieces of
-// one file come in a row.
+// one file come in a row. (Whether a piece is the last one may be known only from what follows it:
+// then it is reported as late as that.)
 struct DirectFilePiece {
   std::string name;
   std::string content;
@@ -69,12 +70,17 @@ class DirectSession {
   virtual absl::Status SendMessage(Text body) = 0;
 
   // The pieces of one file are sent in a row: each but the last has exactly max_piece_bytes(), the
-  // last has fewer, and may be empty.
+  // last has fewer, and may be empty. (What then goes out is the dialect's affair: an empty last
+  // piece may be nothing at all.)
   virtual absl::Status SendFilePiece(absl::string_view name, absl::string_view content) = 0;
   virtual size_t max_piece_bytes() const = 0;
 
   // As ServerSession::OnBytes. kClose: the peer is not who it should be, or broke the protocol.
   virtual Step OnBytes(absl::string_view in) = 0;
+
+  // The peer has ended its stream in an orderly way, and OnBytes had consumed all of it: what was
+  // held back until more came is reported. May be called again, without effect.
+  virtual void OnEnd() {}
 };
 
 }  // namespace chat

@@ -592,21 +592,45 @@ TEST_P(DirectFilesTest, OneWhoLeavesInTheMiddleLeavesNothing) {
   EXPECT_TRUE(carol.session().Ask(RequestKind::kDirect, {"bobby"}, Text()).ok());
   TestDirect direct(dialect_, "carol", "bobby", carol.Await<DirectGranted>().at);
   const std::string piece(direct.session().max_piece_bytes(), 'x');
-  EXPECT_TRUE(direct.session().SendFilePiece("half", piece).ok());
-  EXPECT_FALSE(direct.Finish());
-  bob->WaitForText(2, "carol: the peer ended in the middle of a file");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(direct.session().SendFilePiece("half", piece).ok());
+  }
+  direct.Abort();
+  bob->WaitForText(2, "carol: the peer refused, or is gone");
   EXPECT_THAT(ListDirectory(inbox_), IsEmpty());
 
   // And one who is told to go while a file comes.
   EXPECT_TRUE(carol.session().Ask(RequestKind::kDirect, {"bobby"}, Text()).ok());
   TestDirect second(dialect_, "carol", "bobby", carol.Await<DirectGranted>().at);
   EXPECT_TRUE(second.session().SendMessage(*Text::From("here it comes")).ok());
-  EXPECT_TRUE(second.session().SendFilePiece("half", piece).ok());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(second.session().SendFilePiece("half", piece).ok());
+  }
   bob->WaitForLines(1, 1);
   bob->Signal(SIGTERM);
   EXPECT_EQ(bob->Wait(), 128 + SIGTERM);
   EXPECT_FALSE(second.Finish());
   EXPECT_THAT(ListDirectory(inbox_), IsEmpty());
+}
+
+TEST_P(DirectFilesTest, AnOrderlyEndEndsAFileOfWholePieces) {
+  const auto bob = TakeFiles({"--allow=carol", "-F%s\\n"});
+  TestUser carol(server_.url());
+  EXPECT_TRUE(carol.LogInWithPassword("carol", kPassword));
+  for (size_t pieces = 1; pieces <= 2; ++pieces) {
+    EXPECT_TRUE(carol.session().Ask(RequestKind::kDirect, {"bobby"}, Text()).ok());
+    TestDirect direct(dialect_, "carol", "bobby", carol.Await<DirectGranted>().at);
+    const std::string name = absl::StrCat("of", pieces);
+    const std::string piece(direct.session().max_piece_bytes(), 'b');
+    std::string content;
+    for (size_t i = 0; i < pieces; ++i) {
+      EXPECT_TRUE(direct.session().SendFilePiece(name, piece).ok());
+      content += piece;
+    }
+    EXPECT_TRUE(direct.Finish());
+    bob->WaitForLines(1, pieces);
+    EXPECT_TRUE(ReadFile(inbox_ + "/" + name) == content);
+  }
 }
 
 TEST_P(DirectFilesTest, OfOneSenderOnlySoManyAtOnce) {

@@ -8,6 +8,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "absl/status/status.h"
 #include "libchat/client/url.h"
 #include "libchat/dialect/registry.h"
@@ -128,6 +130,12 @@ TestDirect::TestDirect(const Dialect& dialect, std::string self, std::string pee
 }
 
 TestDirect::~TestDirect() { close(fd_); }
+
+void TestDirect::Abort() {
+  const linger at_once{1, 0};
+  EXPECT_EQ(setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+  close(std::exchange(fd_, -1));
+}
 
 void TestDirect::Send(absl::string_view bytes) { SendAll(fd_, bytes); }
 

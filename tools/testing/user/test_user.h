@@ -91,6 +91,8 @@ class TestDirect : private DirectHost {
   // Our direction ends; then waits for the end of the other. True if that is orderly, which
   // confirms everything, and false if it is a reset.
   bool Finish();
+  // Resets the connection.
+  void Abort();
 
  private:
   void Send(absl::string_view bytes) override;

@@ -61,8 +61,8 @@ class ChatTunnel {
   static constexpr int64_t kWaitingATarget = 16;
   static constexpr int64_t kOpeningATarget = 32;
   // Of --accept: connections that were accepted and have not come, in all and of one user.
-  static constexpr int64_t kPendingInAll = 256;
-  static constexpr int64_t kPendingAUser = 64;
+  static constexpr int64_t kPendingInAll = 512;
+  static constexpr int64_t kPendingAUser = 128;
   // Connections to the server that are made before it is known whether they will be needed: it
   // bounds those of one address that have not said what they are for (limits.unauthenticated).
   static constexpr int64_t kConnectedAhead = 8;

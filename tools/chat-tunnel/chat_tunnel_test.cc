@@ -456,7 +456,7 @@ TEST_F(ForwardTest, AsksThatNeverComeHoldNobodyElsesPlace) {
     }
   }
   EXPECT_GT(granted, 0);
-  EXPECT_LE(granted, 64);
+  EXPECT_LE(granted, 128);
   Process ann(TunnelCommand(server_, "ann2", {"-W", "bob2"}));
   ASSERT_TRUE(ann.Write("honest"));
   // The target is dialled for those who do not come as well: theirs stay silent.
@@ -674,6 +674,29 @@ TEST(SettingUp, TakesFourRoundTripsWithTheFirstAnswer) {
   EXPECT_LE(network.journeys(1), 8);
   // Less cannot be: the request, its passing on, the answer, the id, and then the bytes.
   EXPECT_GE(network.journeys(1), 6);
+}
+
+// A program of the 8-byte dialect that is not told before dies of the end of a relay.
+TEST(Announcing, TheEndIsAnnouncedWhereItHasToBe) {
+  ChatServer server("chaton://127.0.0.1:0?long_bytes=8");
+  TestUser bob(server.url());
+  bob.LogIn("bob");
+  Process ann(TunnelCommand(server, "ann", {"-W", "bob"}));
+  EXPECT_EQ(bob.Await<Asked>().from, User("ann"));
+  ASSERT_TRUE(bob.session().Answer(RequestKind::kRelay, User("ann"), true).ok());
+  const RelayGranted grant = bob.Await<RelayGranted>();
+  TestUser half(server.url());
+  ASSERT_TRUE(half.session().PresentTicket(grant.connect_id).ok());
+  half.Await<RelayOpen>();
+  ASSERT_TRUE(ann.Write("all"));
+  EXPECT_EQ(half.ReadTunnel(3), "all");
+  ann.CloseStdin();
+  EXPECT_EQ(bob.Await<RelayEnding>().by, User("ann"));
+  half.WriteTunnel("answer");
+  ann.WaitForText(1, "answer");
+  half.EndTunnel();
+  EXPECT_FALSE(half.AwaitTunnelReset());
+  EXPECT_EQ(ann.Wait(), 0);
 }
 
 // However the server ends a stream before its time, nobody takes it for whole.

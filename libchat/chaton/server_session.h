@@ -26,9 +26,6 @@ class ServerSession final : public chat::ServerSession {
   // Existing programs, all of which have LONGs of 8 bytes, announce it behind the end.
   bool relay_end_waits_for_notice() const override { return longs_ == LongBytes::kEight; }
   void OnFarewell(Farewell) override {}  // the document has no packet for it
-  // The programs that take LONGs of 8 bytes end a relay first and announce it then, and do not
-  // survive an end that was not announced.
-  bool relay_end_waits_for_notice() const override { return longs_ == LongBytes::kEight; }
 
  private:
   enum class State : uint8_t { kAnonymous, kLoggedIn, kRelay };

@@ -1,5 +1,8 @@
 #include "libchat/client/client.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -99,9 +102,11 @@ class Client::Connection final : public ClientHost,
   asio::awaitable<absl::Status> Login(std::string name, absl::string_view password);
   asio::awaitable<absl::Status> Register(std::string name, absl::string_view password);
   asio::awaitable<absl::StatusOr<Relay>> OpenRelay(int64_t connect_id);
+  asio::awaitable<size_t> SendAhead(absl::string_view bytes);
   asio::awaitable<absl::Status> WaitForRoom();
   asio::awaitable<absl::StatusOr<std::vector<ClientEvent>>> Receive();
   asio::awaitable<absl::Status> FinishSending();
+  bool IsReadable();
   void Close();
 
  private:
@@ -149,6 +154,7 @@ class Client::Connection final : public ClientHost,
   uint64_t deadlines_over_ = 0;
   bool timed_out_ = false;
   bool closed_ = false;
+  bool presented_ = false;  // the connect_id of a relay
 
   // Out: what is queued, and what the write under way writes.
   std::string queued_;
@@ -329,6 +335,7 @@ asio::awaitable<absl::Status> Client::Connection::Register(std::string name,
 asio::awaitable<absl::StatusOr<Relay>> Client::Connection::OpenRelay(int64_t connect_id) {
   if (url_.tls) co_return absl::UnimplementedError("no private connections over TLS");
   if (absl::Status status = session_->PresentTicket(connect_id); !status.ok()) co_return status;
+  presented_ = true;
   answered_ = true;  // a ticket comes from a login
   while (next_ != Next::kRelay) {
     if (absl::Status status = co_await ReadSome(); !status.ok()) co_return status;
@@ -339,6 +346,14 @@ asio::awaitable<absl::StatusOr<Relay>> Client::Connection::OpenRelay(int64_t con
   socket_.native_non_blocking(true, error);
   if (error) co_return Broken(error);
   co_return Relay{std::move(socket_), std::string(in_.unconsumed())};
+}
+
+asio::awaitable<size_t> Client::Connection::SendAhead(absl::string_view bytes) {
+  const absl::Status status = co_await Drain();
+  if (!status.ok() || !presented_ || closed_) co_return 0;
+  const ssize_t n =
+      ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  co_return n > 0 ? static_cast<size_t>(n) : 0;
 }
 
 asio::awaitable<absl::Status> Client::Connection::ReadSome() {
@@ -475,6 +490,11 @@ asio::awaitable<absl::Status> Client::Connection::FinishSending() {
   co_return absl::OkStatus();
 }
 
+bool Client::Connection::IsReadable() {
+  pollfd entry{.fd = socket_.native_handle(), .events = POLLIN, .revents = 0};
+  return poll(&entry, 1, 0) == 1;
+}
+
 void Client::Connection::Close() {
   closed_ = true;
   asio::error_code ignored;
@@ -508,11 +528,15 @@ asio::awaitable<absl::Status> Client::Register(std::string name, absl::string_vi
 asio::awaitable<absl::StatusOr<Relay>> Client::OpenRelay(int64_t connect_id) {
   return connection_->OpenRelay(connect_id);
 }
+asio::awaitable<size_t> Client::SendAhead(absl::string_view bytes) {
+  return connection_->SendAhead(bytes);
+}
 asio::awaitable<absl::Status> Client::WaitForRoom() { return connection_->WaitForRoom(); }
 asio::awaitable<absl::StatusOr<std::vector<ClientEvent>>> Client::Receive() {
   return connection_->Receive();
 }
 asio::awaitable<absl::Status> Client::FinishSending() { return connection_->FinishSending(); }
+bool Client::IsReadable() const { return connection_->IsReadable(); }
 void Client::Close() { connection_->Close(); }
 
 }  // namespace chat::client

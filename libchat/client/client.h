@@ -50,7 +50,7 @@ struct Relay {
 //
 // Thread safety: none. A Client lives on its executor's one thread, and outlives the coroutines
 // that it returned; at most one of Connect, Login, Register, OpenRelay and Receive runs at a time,
-// while WaitForRoom and FinishSending may run beside them.
+// while WaitForRoom, SendAhead and FinishSending may run beside them.
 class Client {
  public:
   Client(asio::any_io_executor executor, ServerUrl url, ClientOptions options = {});
@@ -77,8 +77,12 @@ class Client {
   asio::awaitable<absl::Status> Register(std::string name, absl::string_view password);
 
   // Instead of Login, as the only call: presents `connect_id` and waits, without a limit, for the
-  // other half. Nothing else may be called afterwards. Not over TLS (kUnimplemented).
+  // other half. Nothing but SendAhead may be called afterwards. Not over TLS (kUnimplemented).
   asio::awaitable<absl::StatusOr<Relay>> OpenRelay(int64_t connect_id);
+
+  // While OpenRelay waits: sends the other half the first bytes, right behind connect_id. Returns
+  // how many of `bytes` were taken; 0 as well if OpenRelay has come to its end meanwhile.
+  asio::awaitable<size_t> SendAhead(absl::string_view bytes);
 
   // To speak with, after Login. A call queues its bytes, which are written as soon as the caller
   // gives up the thread, several calls' in one write; a caller with many to send awaits
@@ -96,6 +100,9 @@ class Client {
   // sends what is due to this client. Nothing can be sent afterwards. OK says that the kernel has
   // taken everything; that the server has read it is said by kOutOfRange from Receive.
   asio::awaitable<absl::Status> FinishSending();
+
+  // True if there is something to be read from the server, its end included. After Connect.
+  bool IsReadable() const;
 
   // Closes the connection at once. What waits here returns kUnavailable.
   void Close();

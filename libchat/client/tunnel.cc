@@ -2,8 +2,10 @@
 
 #include <linux/sockios.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,7 +24,6 @@
 namespace chat::client {
 namespace {
 
-using asio::posix::stream_descriptor;
 using Ending = TunnelReport::Ending;
 
 // Bytes that one direction moves before the others get their turn.
@@ -32,53 +33,131 @@ constexpr size_t kTurn = 1024 * 1024;
 constexpr absl::Duration kDrainPatience = absl::Seconds(10);
 constexpr absl::Duration kDrainPause = absl::Milliseconds(10);
 
-// A regular file cannot be waited for, and need not be: that error counts as ready.
-asio::awaitable<void> WaitFor(stream_descriptor& descriptor, stream_descriptor::wait_type what) {
-  asio::error_code ignored;
-  co_await descriptor.async_wait(what, asio::redirect_error(asio::use_awaitable, ignored));
+// What `fd` says of `events`, errors and the end of both directions included.
+short PollNow(int fd, short events) {  // NOLINT: as poll(2) has it
+  pollfd entry{.fd = fd, .events = events, .revents = 0};
+  return poll(&entry, 1, 0) == 1 ? entry.revents : short{0};
 }
 
-bool HasFailed(int fd) {
-  pollfd entry{.fd = fd, .events = 0, .revents = 0};
-  return poll(&entry, 1, 0) == 1 && (entry.revents & POLLERR) != 0;
+bool HasFailed(int fd) { return (PollNow(fd, 0) & POLLERR) != 0; }
+
+bool IsFile(int fd) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+// An epoll instance that has `fd` in it, or -1 if that cannot be waited for.
+int EpollOf(int fd) {
+  const int epoll = epoll_create1(EPOLL_CLOEXEC);
+  epoll_event event{};
+  if (epoll >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0) return epoll;
+  if (epoll >= 0) close(epoll);
+  return -1;
 }
 
 }  // namespace
 
+// ---- TunnelDescriptor ----
+
+TunnelDescriptor::TunnelDescriptor(asio::any_io_executor executor)
+    : descriptor_(executor), data_epoll_(executor), failed_epoll_(executor) {}
+
+TunnelDescriptor::TunnelDescriptor(asio::any_io_executor executor, int fd, Flags flags)
+    : flags_(IsFile(fd) ? Flags::kOwn : flags),  // a file is never waited for: its flags stay
+      always_ready_(IsFile(fd)),
+      descriptor_(executor, fd),
+      data_epoll_(executor),
+      failed_epoll_(executor) {
+  if (always_ready_) return;
+  asio::error_code ignored;
+  if (flags == Flags::kOwn) {
+    descriptor_.non_blocking(true, ignored);
+    return;
+  }
+  const int data = EpollOf(fd);
+  const int failed = EpollOf(fd);
+  if (data >= 0) data_epoll_.assign(data, ignored);
+  if (failed >= 0) failed_epoll_.assign(failed, ignored);
+  always_ready_ = data < 0 || failed < 0;
+}
+
+asio::awaitable<void> TunnelDescriptor::Wait(Descriptor& epoll, Descriptor::wait_type what,
+                                             uint32_t events) {
+  asio::error_code ignored;
+  if (flags_ == Flags::kOwn) {
+    co_await descriptor_.async_wait(what, asio::redirect_error(asio::use_awaitable, ignored));
+    co_return;
+  }
+  epoll_event event{};
+  event.events = events;
+  epoll_ctl(epoll.native_handle(), EPOLL_CTL_MOD, fd(), &event);
+  co_await epoll.async_wait(Descriptor::wait_read,
+                            asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+asio::awaitable<void> TunnelDescriptor::WaitReadable() {
+  if (!always_ready_) co_await Wait(data_epoll_, Descriptor::wait_read, EPOLLIN);
+}
+
+asio::awaitable<void> TunnelDescriptor::WaitWritable() {
+  if (!always_ready_) co_await Wait(data_epoll_, Descriptor::wait_write, EPOLLOUT);
+}
+
+asio::awaitable<void> TunnelDescriptor::WaitFailed() {
+  if (!always_ready_) co_await Wait(failed_epoll_, Descriptor::wait_error, 0);
+}
+
+void TunnelDescriptor::Cancel() {
+  asio::error_code ignored;
+  for (Descriptor* descriptor : {&descriptor_, &data_epoll_, &failed_epoll_}) {
+    if (descriptor->is_open()) descriptor->cancel(ignored);
+  }
+}
+
+void TunnelDescriptor::Close() {
+  asio::error_code ignored;
+  for (Descriptor* descriptor : {&descriptor_, &data_epoll_, &failed_epoll_}) {
+    descriptor->close(ignored);
+  }
+}
+
 // ---- TunnelSide ----
 
 TunnelSide::TunnelSide(asio::any_io_executor executor, int socket)
-    : is_socket_(true), in_(executor, socket), out_(executor) {
-  in_.non_blocking(true);
+    : is_socket_(true), in_(executor, socket, Flags::kOwn), out_(executor) {
   ResetOnClose(socket);
 }
 
-TunnelSide::TunnelSide(asio::any_io_executor executor, int in, int out)
-    : is_socket_(false), in_(executor, in), out_(executor, out) {
-  in_.non_blocking(true);
-  out_.non_blocking(true);
+TunnelSide::TunnelSide(asio::any_io_executor executor, int in, int out, Flags in_flags,
+                       Flags out_flags)
+    : is_socket_(false), in_(executor, in, in_flags), out_(executor, out, out_flags) {
   ResetOnClose(in);
   ResetOnClose(out);
 }
 
+asio::awaitable<bool> TunnelSide::WaitUntilGone() {
+  co_await in_.WaitFailed();
+  if (!is_socket_ || !in_.is_open()) co_return false;
+  const short said = PollNow(in_.fd(), 0);  // NOLINT: as poll(2) has it
+  int readable = 0;
+  const bool nothing_left = ioctl(in_.fd(), FIONREAD, &readable) != 0 || readable == 0;
+  co_return (said & POLLERR) != 0 || ((said & POLLHUP) != 0 && nothing_left);
+}
+
 void TunnelSide::Cancel() {
-  asio::error_code ignored;
-  if (in_.is_open()) in_.cancel(ignored);
-  if (out_.is_open()) out_.cancel(ignored);
+  in_.Cancel();
+  out_.Cancel();
 }
 
 void TunnelSide::CloseOut() {
-  if (is_socket_) return;
-  asio::error_code ignored;
-  out_.close(ignored);
+  if (!is_socket_) out_.Close();
 }
 
 void TunnelSide::Close(bool reset) {
-  asio::error_code ignored;
-  for (stream_descriptor* descriptor : {&in_, &out_}) {
+  for (TunnelDescriptor* descriptor : {&in_, &out_}) {
     if (!descriptor->is_open()) continue;
-    ResetOnClose(descriptor->native_handle(), reset);
-    descriptor->close(ignored);
+    ResetOnClose(descriptor->fd(), reset);
+    descriptor->Close();
   }
 }
 
@@ -97,26 +176,34 @@ std::string TunnelReport::Reason() const {
 // ---- Tunnel ----
 
 Tunnel::Direction::Direction(TunnelSide& from, TunnelSide& to, PipePool& pool, std::string early)
-    : from(from),
-      to(to),
-      pump(from.in().native_handle(), to.out().native_handle(), pool, std::move(early)) {}
+    : from(from), to(to), pump(from.in().fd(), to.out().fd(), pool, std::move(early)) {
+  const auto shared = TunnelSide::Flags::kShared;
+  if (from.in().flags() == shared || to.out().flags() == shared) pump.LeaveFlags();
+}
 
-Tunnel::Tunnel(TunnelSide local, TunnelSide peer, std::string early, PipePool& pool)
+Tunnel::Tunnel(TunnelSide local, TunnelSide peer, TunnelStart start, PipePool& pool)
     : local_(std::move(local)),
       peer_(std::move(peer)),
-      there_(local_, peer_, pool, {}),
-      back_(peer_, local_, pool, std::move(early)),
+      there_(local_, peer_, pool, std::move(start.from_local)),
+      back_(peer_, local_, pool, std::move(start.from_peer)),
+      sent_ahead_(start.sent_ahead),
+      delivery_(local_.in().get_executor()),
       changed_(local_.in().get_executor()) {}
+
+void Tunnel::AnnounceEnd(std::function<void()> announce) {
+  announce_ = std::move(announce);
+  there_.pump.HoldEnd(true);
+}
 
 asio::awaitable<TunnelReport> Tunnel::Run() {
   const absl::Time start = absl::Now();
   Start(Carry(there_));
   Start(Carry(back_));
   while (running_ > 0) co_await changed_.Wait();
-  if (report_.ending != Ending::kDone && !reset_) co_await LetDrain(*listener_);
+  if (last_words_ != nullptr) co_await LetDrain(last_words_->to);
   local_.Close(reset_);
   peer_.Close(reset_);
-  report_.sent = there_.pump.bytes();
+  report_.sent = sent_ahead_ + there_.pump.bytes();
   report_.received = back_.pump.bytes();
   report_.lasted = absl::Now() - start;
   co_return report_;
@@ -135,10 +222,14 @@ asio::awaitable<void> Tunnel::Carry(Direction& direction) {
   while (!stopped_ && !direction.ended) {
     switch (direction.pump.Run(kTurn)) {
       case Pump::Wait::kReadable:
-        co_await WaitFor(direction.from.in(), stream_descriptor::wait_read);
+        if (direction.pump.input_ended()) {
+          co_await PassEnd(direction);
+        } else {
+          co_await direction.from.in().WaitReadable();
+        }
         break;
       case Pump::Wait::kWritable:
-        co_await WaitFor(direction.to.out(), stream_descriptor::wait_write);
+        co_await direction.to.out().WaitWritable();
         break;
       case Pump::Wait::kAgain:
         co_await asio::post(asio::use_awaitable);
@@ -153,8 +244,27 @@ asio::awaitable<void> Tunnel::Carry(Direction& direction) {
   }
 }
 
+// Everything was written, and the end is held back.
+asio::awaitable<void> Tunnel::PassEnd(Direction& direction) {
+  if (last_words_ == &direction && reset_) {  // it is none
+    OnDone(direction);
+    co_return;
+  }
+  if (announce_) {
+    std::exchange(announce_, nullptr)();
+    // What was announced is written first: that was posted before this.
+    co_await asio::post(asio::use_awaitable);
+  }
+  if (last_words_ != &direction || !reset_) direction.pump.HoldEnd(false);
+}
+
 void Tunnel::OnDone(Direction& direction) {
+  if (direction.ended) return;
   direction.ended = true;
+  if (&direction == &back_ && last_words_ == nullptr) report_.peer_ended = absl::Now();
+  // What the failed side has said is delivered; whether that is all is for Run to say.
+  if (last_words_ == &direction) return Stop();
+  if (last_words_ != nullptr) return;
   direction.to.CloseOut();
   Direction& other = Other(direction);
   // Both directions over: whoever still watches has nothing to watch for.
@@ -165,12 +275,13 @@ void Tunnel::OnDone(Direction& direction) {
 // Nobody reads from direction.to any more, so nobody would meet its reset before the next write,
 // which may never come.
 asio::awaitable<void> Tunnel::WatchFor(Direction& direction) {
-  stream_descriptor& out = direction.to.out();
-  co_await WaitFor(out, stream_descriptor::wait_error);
+  TunnelDescriptor& out = direction.to.out();
+  if (stopped_ || direction.ended) co_return;
+  co_await out.WaitFailed();
   if (stopped_ || direction.ended) co_return;
   int error = 0;
   socklen_t size = sizeof error;
-  if (getsockopt(out.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0) {
+  if (getsockopt(out.fd(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0) {
     OnFailed(direction, error, /*on_write=*/true);
   }
 }
@@ -179,29 +290,49 @@ void Tunnel::OnFailed(Direction& direction, int error, bool on_write) {
   direction.ended = true;
   if (report_.ending != Ending::kDone) {  // the first error is the reason
     reset_ = true;
+    if (last_words_ == &direction && on_write) last_words_ = nullptr;  // nobody hears them
     return Stop();
   }
-  const TunnelSide& at_fault = on_write ? direction.to : direction.from;
+  TunnelSide& at_fault = on_write ? direction.to : direction.from;
   report_.ending = &at_fault == &local_ ? Ending::kLocalError : Ending::kPeerError;
   report_.error = error;
   report_.failed_on_write = on_write;
   // EPIPE from a socket: its peer had ended its own direction in an orderly way before it left, so
   // what there is to be read from it is whole. After any other error an end could be a lie.
-  reset_ = !on_write || error != EPIPE || !direction.to.is_socket();
-  listener_ = &direction.from;
-  if (reset_ || Other(direction).ended) Stop();
+  reset_ = !on_write || error != EPIPE || !at_fault.is_socket();
+  Direction& from_it = on_write ? Other(direction) : direction;
+  // A program that was told of a broken pipe has nothing more to say.
+  if (!at_fault.is_socket() && on_write) return Stop();
+  last_words_ = &from_it;
+  if (from_it.ended) return Stop();
+  // What it had said before it failed can still be read.
+  if (!reset_) return;
+  from_it.pump.HoldEnd(true);
+  Start(BoundDelivery());
+  // Wakes whoever waits for input: the error may have been its only sign.
+  at_fault.Cancel();
+}
+
+// Gives up delivering the last words if nobody takes them.
+asio::awaitable<void> Tunnel::BoundDelivery() {
+  for (uint64_t delivered = 0; !stopped_; delivered = last_words_->pump.bytes()) {
+    delivery_.expires_after(absl::ToChronoNanoseconds(kDrainPatience));
+    asio::error_code ignored;
+    co_await delivery_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    if (!stopped_ && last_words_->pump.bytes() == delivered) Stop();
+  }
 }
 
 void Tunnel::FinishSending() {
   if (stopped_) return;
   there_.pump.EndInput();
   // Wakes whoever waits for input; everybody else just looks again.
-  asio::error_code ignored;
-  local_.in().cancel(ignored);
+  local_.in().Cancel();
 }
 
 void Tunnel::Stop() {
   stopped_ = true;
+  delivery_.cancel();
   local_.Cancel();
   peer_.Cancel();
 }
@@ -213,8 +344,8 @@ asio::awaitable<void> Tunnel::LetDrain(TunnelSide& side) {
   const absl::Time end = absl::Now() + kDrainPatience;
   int unsent = 0;
   while (absl::Now() < end && side.out().is_open() &&
-         ioctl(side.out().native_handle(), SIOCOUTQ, &unsent) == 0 && unsent > 0 &&
-         !HasFailed(side.out().native_handle())) {
+         ioctl(side.out().fd(), SIOCOUTQ, &unsent) == 0 && unsent > 0 &&
+         !HasFailed(side.out().fd())) {
     pause.expires_after(absl::ToChronoNanoseconds(kDrainPause));
     asio::error_code ignored;
     co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));

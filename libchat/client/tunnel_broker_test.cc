@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,11 +19,15 @@
 #include "asio/co_spawn.hpp"
 #include "asio/io_context.hpp"
 #include "asio/ip/tcp.hpp"
+#include "asio/post.hpp"
 #include "asio/read_until.hpp"
 #include "asio/write.hpp"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "libchat/client/tunnel.h"
 #include "libchat/dialect/dialect.h"
+#include "libchat/pump/pump.h"
+#include "libchat/pump/testing.h"
 
 namespace chat::client {
 namespace {
@@ -30,8 +36,9 @@ using asio::ip::tcp;
 using ::testing::ElementsAre;
 
 // A dialect of lines with nothing but private connections.
-//   to the server      LOGIN name   ASK name   YES name   NO name   CLOSE id   TICKET id
+//   to the server      LOGIN name   ASK name   YES name   NO name   CLOSE id   TICKET id   SAY name
 //   from the server    OK   ASKED name   GRANT asker target id   REFUSED name   ENDING name   OPEN
+//                      HEARD name (what that user said last)
 class LineSession final : public ClientSession {
  public:
   explicit LineSession(ClientHost& host) : host_(host) {}
@@ -42,6 +49,11 @@ class LineSession final : public ClientSession {
     if (to.name == "unsayable") return absl::InvalidArgumentError("no such name");
     return Say("ASK ", to.name);
   }
+  absl::Status SendPrivate(SendToken, UserRef to, Text body) override {
+    said_ = std::string(body.bytes());
+    return Say("SAY ", to.name);
+  }
+  bool announces_relay_end() const override { return true; }
   absl::Status Answer(RequestKind, UserRef asker, bool accept) override {
     return Say(accept ? "YES " : "NO ", asker.name);
   }
@@ -68,6 +80,9 @@ class LineSession final : public ClientSession {
     if (words[0] == "REFUSED")
       host_.OnClientEvent(Refused{RequestKind::kRelay, User(words[1]), false});
     if (words[0] == "ENDING") host_.OnClientEvent(RelayEnding{User(words[1])});
+    if (words[0] == "HEARD") {
+      host_.OnClientEvent(Received{true, User(words[1]), User("ann"), said_});
+    }
     if (words[0] == "GRANT") {
       host_.OnClientEvent(RelayGranted{User(words[1]), User(words[2]), std::stoll(words[3])});
     }
@@ -81,6 +96,7 @@ class LineSession final : public ClientSession {
   }
 
   ClientHost& host_;
+  std::string said_;
 };
 
 class LineDialect final : public Dialect {
@@ -123,6 +139,15 @@ class Wire {
     in_.erase(0, n);
     return line;
   }
+  // What there is beyond the lines; empty at the end.
+  std::string GetSome() {
+    if (in_.empty()) {
+      asio::error_code error;
+      in_.resize(64 * 1024);
+      in_.resize(socket_.read_some(asio::buffer(in_), error));
+    }
+    return std::exchange(in_, {});
+  }
   void LogIn() {
     EXPECT_EQ(Get(), "LOGIN ann");
     Put("OK\n");
@@ -142,11 +167,19 @@ class Server {
       : acceptor_(io_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
         thread_([this, scripts = std::move(scripts)] {
           for (const Script& script : scripts) {
-            Wire wire(acceptor_.accept());
-            script(wire);
+            {
+              Wire wire(acceptor_.accept());
+              script(wire);
+            }
+            ++served_;
           }
         }) {}
   ~Server() { thread_.join(); }
+
+  // Waits until so many scripts are over, and their connections closed.
+  void AwaitServed(int count) const {
+    while (served_ < count) std::this_thread::yield();
+  }
 
   ServerUrl url() const {
     ServerUrl url;
@@ -159,6 +192,7 @@ class Server {
  private:
   asio::io_context io_;
   tcp::acceptor acceptor_;
+  std::atomic<int> served_{0};
   std::thread thread_;
 };
 
@@ -253,21 +287,30 @@ TEST_F(TunnelBrokerTest, KeepsWithinWhatAServerLetsBeOpen) {
 }
 
 TEST_F(TunnelBrokerTest, KeepsWithinWhatASenderMayHaveOpen) {
+  constexpr size_t kOfOne =
+      (TunnelBroker::kOpenInAll - TunnelBroker::kKeptForOthers) / TunnelBroker::kOpenAPair;
   Server server({[](Wire& wire) {
     wire.LogIn();
-    for (size_t i = 0; i < TunnelBroker::kOpenInAll; ++i) {
-      EXPECT_EQ(wire.Get(), absl::StrCat("ASK u", i / 16));
+    for (size_t i = 0; i < kOfOne * TunnelBroker::kOpenAPair; ++i) {
+      EXPECT_EQ(wire.Get(), absl::StrCat("ASK u", i / TunnelBroker::kOpenAPair));
+    }
+    // The last ones: one for each user who has none.
+    for (size_t i = 0; i < TunnelBroker::kKeptForOthers; ++i) {
+      EXPECT_EQ(wire.Get(), absl::StrCat("ASK u", kOfOne + i));
     }
     wire.Put("REFUSED u0\n");
-    EXPECT_EQ(wire.Get(), "ASK u4");
+    EXPECT_EQ(wire.Get(), absl::StrCat("ASK u", kOfOne + TunnelBroker::kKeptForOthers));
   }});
-  for (int i = 0; i < 80; ++i) Ask(absl::StrCat(i), absl::StrCat("u", i / 16));
+  for (size_t i = 0; i < 20 * TunnelBroker::kOpenAPair; ++i) {
+    Ask(absl::StrCat(i), absl::StrCat("u", i / TunnelBroker::kOpenAPair));
+  }
   Serve(server);
   while (status_.ok()) io_.run_one();
   broker_.GiveUp(absl::UnavailableError("over"));
   io_.run();
   EXPECT_EQ(Code("0"), absl::StatusCode::kPermissionDenied);
-  EXPECT_EQ(Code("79"), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(answers_.at("0").status().message(), "u0 refused ann");
+  EXPECT_EQ(Code("319"), absl::StatusCode::kUnavailable);
 }
 
 TEST_F(TunnelBrokerTest, WhatIsNotAnsweredInTimeMakesRoom) {
@@ -277,7 +320,7 @@ TEST_F(TunnelBrokerTest, WhatIsNotAnsweredInTimeMakesRoom) {
     for (size_t i = 0; i < TunnelBroker::kOpenAPair; ++i) EXPECT_EQ(wire.Get(), "ASK bob");
     EXPECT_EQ(wire.Get(), "YES zed");
     EXPECT_EQ(wire.Get(), "ASK bob");
-    for (size_t i = 1; i < TunnelBroker::kOpenAPair; ++i) wire.Put("REFUSED bob\n");
+    for (size_t i = 0; i < TunnelBroker::kOpenAPair; ++i) wire.Put("REFUSED bob\n");
     wire.Put("GRANT ann bob 7\n");
   }});
   // Once it is logged in: what has so little time must not run out of it before.
@@ -290,6 +333,86 @@ TEST_F(TunnelBrokerTest, WhatIsNotAnsweredInTimeMakesRoom) {
   io_.run();
   EXPECT_EQ(Code("0"), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(Id("last"), 7);
+}
+
+TEST_F(TunnelBrokerTest, TheRefusalOfARequestThatWasGivenUpIsNotForALaterOne) {
+  Server server({[](Wire& wire) {
+    wire.LogIn();
+    EXPECT_EQ(wire.Get(), "ASK bob");
+    EXPECT_EQ(wire.Get(), "ASK bob");
+    wire.Put("REFUSED bob\nGRANT ann bob 5\n");
+  }});
+  Ask("first", "bob", absl::Milliseconds(1));
+  Serve(server);
+  while (answers_.empty()) io_.run_one();
+  Ask("second", "bob");
+  io_.run();
+  EXPECT_EQ(Code("first"), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(Id("second"), 5);
+}
+
+TEST_F(TunnelBrokerTest, TheGrantOfAWithdrawnRequestGoesToALaterOne) {
+  Server server({[](Wire& wire) {
+    wire.LogIn();
+    EXPECT_EQ(wire.Get(), "ASK bob");
+    EXPECT_EQ(wire.Get(), "ASK bob");
+    wire.Put("ASKED zed\n");
+    EXPECT_EQ(wire.Get(), "YES zed");
+    wire.Put("GRANT ann bob 5\nGRANT ann bob 6\n");
+    EXPECT_EQ(wire.Get(), "CLOSE 6");
+  }});
+  TunnelBroker::Withdrawal withdrawal;
+  asio::co_spawn(io_, broker_.Ask(User("bob"), absl::Seconds(60), &withdrawal),
+                 [this](std::exception_ptr, absl::StatusOr<RelayGranted> answer) {
+                   answers_.emplace("first", answer);
+                 });
+  Ask("second", "bob");
+  when_asked_ = [&] { withdrawal.Withdraw(); };
+  Serve(server);
+  io_.run();
+  EXPECT_EQ(Code("first"), absl::StatusCode::kCancelled);
+  EXPECT_EQ(Id("second"), 5);
+}
+
+TEST_F(TunnelBrokerTest, TheTimeToAnswerRunsWhileThereIsAConnection) {
+  Ask("it", "bob", absl::Milliseconds(1));
+  io_.run_for(std::chrono::milliseconds(30));
+  EXPECT_TRUE(answers_.empty());
+  Server server({[](Wire& wire) {
+    wire.LogIn();
+    EXPECT_EQ(wire.Get(), "ASK bob");
+    EXPECT_EQ(wire.Get(), "");
+  }});
+  Serve(server);
+  while (answers_.empty()) io_.run_one();
+  EXPECT_EQ(Code("it"), absl::StatusCode::kDeadlineExceeded);
+  clients_.back()->Close();
+  io_.run();
+}
+
+TEST_F(TunnelBrokerTest, TellsAServerThatAnswersFromOneThatHasGone) {
+  Server server({[](Wire& wire) {
+    wire.LogIn();
+    EXPECT_EQ(wire.Get(), "SAY ann");
+    wire.Put("HEARD bob\nHEARD ann\n");
+    EXPECT_EQ(wire.Get(), "SAY ann");
+  }});
+  EXPECT_FALSE(broker_.announces_relay_end());
+  std::vector<bool> lives;
+  const auto ask = [&] {
+    asio::co_spawn(io_, broker_.ServerLives(absl::Seconds(60)),
+                   [&](std::exception_ptr, bool it_does) { lives.push_back(it_does); });
+  };
+  ask();
+  io_.poll();
+  EXPECT_THAT(lives, ElementsAre(false));  // there is none yet
+  Serve(server);
+  while (!broker_.announces_relay_end()) io_.run_one();
+  ask();
+  while (lives.size() < 2) io_.run_one();
+  ask();
+  io_.run();
+  EXPECT_THAT(lives, ElementsAre(false, true, false));
 }
 
 TEST_F(TunnelBrokerTest, AGrantThatNobodyWaitsForIsClosed) {
@@ -351,13 +474,32 @@ TEST_F(TunnelBrokerTest, AnswersThoseWhoAsk) {
                                 "ending by bob"));
 }
 
-class OpenTunnelTest : public ::testing::Test {
+// The first `size` bytes that came behind the lines.
+std::string GetBytes(Wire& wire, size_t size) {
+  std::string bytes;
+  while (bytes.size() < size) {
+    const std::string some = wire.GetSome();
+    if (some.empty()) break;
+    bytes += some;
+  }
+  return bytes;
+}
+
+class TunnelHalfTest : public ::testing::Test {
  protected:
-  absl::StatusOr<Relay> Open(const Server& server, absl::Duration patience) {
-    std::optional<absl::StatusOr<Relay>> result;
-    asio::co_spawn(
-        io_, OpenTunnel(io_.get_executor(), server.url(), ClientOptions(), 17, patience),
-        [&](std::exception_ptr, absl::StatusOr<Relay> relay) { result.emplace(std::move(relay)); });
+  absl::StatusOr<OpenHalf> Open(const Server& server, absl::Duration patience,
+                                TunnelSide* local = nullptr) {
+    TunnelHalf half(io_.get_executor(), server.url(), ClientOptions());
+    return Open(half, patience, local);
+  }
+  absl::StatusOr<OpenHalf> Open(TunnelHalf& half, absl::Duration patience,
+                                TunnelSide* local = nullptr) {
+    std::optional<absl::StatusOr<OpenHalf>> result;
+    asio::co_spawn(io_, half.Open(17, patience, local),
+                   [&](std::exception_ptr, absl::StatusOr<OpenHalf> open) {
+                     result.emplace(std::move(open));
+                   });
+    io_.restart();
     io_.run();
     return *std::move(result);
   }
@@ -365,17 +507,111 @@ class OpenTunnelTest : public ::testing::Test {
   asio::io_context io_;
 };
 
-TEST_F(OpenTunnelTest, PresentsTheIdAndHandsOverWhatCameBehind) {
+TEST_F(TunnelHalfTest, PresentsTheIdAndHandsOverWhatCameBehind) {
   Server server({[](Wire& wire) {
     EXPECT_EQ(wire.Get(), "TICKET 17");
     wire.Put("OPEN\nearly");
   }});
-  const absl::StatusOr<Relay> relay = Open(server, absl::Seconds(60));
-  ASSERT_TRUE(relay.ok()) << relay.status();
-  EXPECT_EQ(relay->early, "early");
+  const absl::StatusOr<OpenHalf> half = Open(server, absl::Seconds(60));
+  ASSERT_TRUE(half.ok()) << half.status();
+  EXPECT_EQ(half->start.from_peer, "early");
 }
 
-TEST_F(OpenTunnelTest, DoesNotWaitForeverForTheOtherHalf) {
+TEST_F(TunnelHalfTest, ConnectsBeforeThereIsAnId) {
+  Server server({[](Wire& wire) {
+    EXPECT_EQ(wire.Get(), "TICKET 17");
+    wire.Put("OPEN\n");
+  }});
+  TunnelHalf half(io_.get_executor(), server.url(), ClientOptions());
+  EXPECT_FALSE(half.connects());
+  half.Connect();
+  EXPECT_TRUE(half.connects());
+  io_.run();  // until it is connected, as nothing else is to be done
+  EXPECT_TRUE(Open(half, absl::Seconds(60)).ok());
+}
+
+TEST_F(TunnelHalfTest, ConnectsAgainIfTheServerHasNotWaited) {
+  Server server({[](Wire&) {},
+                 [](Wire& wire) {
+                   EXPECT_EQ(wire.Get(), "TICKET 17");
+                   wire.Put("OPEN\n");
+                 }});
+  TunnelHalf half(io_.get_executor(), server.url(), ClientOptions());
+  half.Connect();
+  io_.run();
+  server.AwaitServed(1);
+  EXPECT_TRUE(Open(half, absl::Seconds(60)).ok());
+}
+
+TEST_F(TunnelHalfTest, OneThatIsNotUsedIsClosed) {
+  Server server({[](Wire& wire) { EXPECT_EQ(wire.Get(), ""); }});
+  auto half = std::make_unique<TunnelHalf>(io_.get_executor(), server.url(), ClientOptions());
+  half->Connect();
+  io_.run();
+  half.reset();
+}
+
+TEST_F(TunnelHalfTest, SendsAheadWhatTheLocalSideSays) {
+  chat::testing::SocketPair local = chat::testing::TcpPair();
+  Server server({[&](Wire& wire) {
+    EXPECT_EQ(wire.Get(), "TICKET 17");
+    EXPECT_EQ(GetBytes(wire, 8), "question");
+    wire.Put("OPEN\n");
+  }});
+  ASSERT_EQ(write(local.first.get(), "question", 8), 8);
+  // An end is no reason to give up, and is left to the tunnel.
+  shutdown(local.first.get(), SHUT_WR);
+  TunnelSide side(io_.get_executor(), local.second.release());
+  const absl::StatusOr<OpenHalf> half = Open(server, absl::Seconds(60), &side);
+  ASSERT_TRUE(half.ok()) << half.status();
+  EXPECT_EQ(half->start.sent_ahead, 8u);
+  EXPECT_EQ(half->start.from_local, "");
+}
+
+TEST_F(TunnelHalfTest, SendsNoMoreAheadThanItsBound) {
+  chat::testing::SocketPair local = chat::testing::TcpPair();
+  const std::string much = chat::testing::RandomBytes(2 * TunnelHalf::kAheadBytes, 2);
+  std::string ahead;
+  Server server({[&](Wire& wire) {
+    EXPECT_EQ(wire.Get(), "TICKET 17");
+    ahead = GetBytes(wire, TunnelHalf::kAheadBytes);
+    wire.Put("OPEN\n");
+  }});
+  ASSERT_EQ(write(local.first.get(), much.data(), much.size()), static_cast<ssize_t>(much.size()));
+  TunnelSide side(io_.get_executor(), local.second.release());
+  const absl::StatusOr<OpenHalf> half = Open(server, absl::Seconds(60), &side);
+  ASSERT_TRUE(half.ok()) << half.status();
+  const TunnelStart& start = half->start;
+  EXPECT_LE(start.sent_ahead, TunnelHalf::kAheadBytes);
+  EXPECT_EQ(ahead, much.substr(0, start.sent_ahead));
+  // What was read and not sent is not lost.
+  EXPECT_EQ(start.from_local, much.substr(start.sent_ahead, start.from_local.size()));
+}
+
+TEST_F(TunnelHalfTest, GivesUpIfTheLocalSideIsGone) {
+  chat::testing::SocketPair local = chat::testing::TcpPair();
+  Server server({[&](Wire& wire) {
+    EXPECT_EQ(wire.Get(), "TICKET 17");
+    ResetOnClose(local.first.get());
+    local.first.reset();
+    EXPECT_EQ(wire.Get(), "");
+  }});
+  TunnelSide side(io_.get_executor(), local.second.release());
+  EXPECT_EQ(Open(server, absl::Seconds(60), &side).status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(TunnelHalfTest, GivesUpWhenItIsTold) {
+  std::unique_ptr<TunnelHalf> half;
+  Server server({[&](Wire& wire) {
+    EXPECT_EQ(wire.Get(), "TICKET 17");
+    asio::post(io_, [&] { half->GiveUp(absl::AbortedError("withdrawn")); });
+    EXPECT_EQ(wire.Get(), "");
+  }});
+  half = std::make_unique<TunnelHalf>(io_.get_executor(), server.url(), ClientOptions());
+  EXPECT_EQ(Open(*half, absl::Seconds(60)).status().code(), absl::StatusCode::kAborted);
+}
+
+TEST_F(TunnelHalfTest, DoesNotWaitForeverForTheOtherHalf) {
   Server server({[](Wire& wire) {
     EXPECT_EQ(wire.Get(), "TICKET 17");
     EXPECT_EQ(wire.Get(), "");
@@ -384,7 +620,7 @@ TEST_F(OpenTunnelTest, DoesNotWaitForeverForTheOtherHalf) {
             absl::StatusCode::kDeadlineExceeded);
 }
 
-TEST_F(OpenTunnelTest, SaysThatTheServerRefuses) {
+TEST_F(TunnelHalfTest, SaysThatTheServerRefuses) {
   Server server({[](Wire& wire) { EXPECT_EQ(wire.Get(), "TICKET 17"); }});
   EXPECT_EQ(Open(server, absl::Seconds(60)).status().code(), absl::StatusCode::kOutOfRange);
 }

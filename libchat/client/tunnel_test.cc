@@ -1,5 +1,6 @@
 #include "libchat/client/tunnel.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "asio/co_spawn.hpp"
 #include "asio/io_context.hpp"
 #include "asio/post.hpp"
@@ -210,6 +212,134 @@ TEST_F(TunnelTest, WhatASideSaidBeforeItLeftIsCarriedToItsEnd) {
   const TunnelReport& report = Join();
   EXPECT_EQ(report.ending, Ending::kPeerError);
   EXPECT_EQ(report.Reason(), "closed by the peer");
+}
+
+// A server that refuses an upload answers, closes without reading on, and is met by a write.
+TEST_F(TunnelTest, WhatASideSaidBeforeItsResetIsDeliveredAndThenTheReset) {
+  const int ours = peer_.first.get();
+  WriteAll(ours, "upload");  // never read, so that closing is a reset
+  const std::string answer = RandomBytes(50'000, 6);
+  WriteAll(peer(), answer);
+  peer_.second.reset();
+  pollfd gone{.fd = ours, .events = 0, .revents = 0};
+  poll(&gone, 1, -1);
+  // There is more to be sent before the tunnel begins, so a write meets the reset first.
+  WriteAll(local(), "more of it");
+  Start();
+  EXPECT_EQ(Read(local(), answer.size()), answer);
+  EXPECT_EQ(Read(local(), 1), "");
+  EXPECT_EQ(errno, ECONNRESET);
+  const TunnelReport& report = Join();
+  EXPECT_EQ(report.ending, Ending::kPeerError);
+  EXPECT_EQ(report.Reason(), "reset by the peer");
+  EXPECT_EQ(report.received, answer.size());
+  EXPECT_EQ(report.peer_ended, absl::InfiniteFuture());
+}
+
+TEST_F(TunnelTest, WhatTheLocalSideSaidBeforeItsResetIsDeliveredToo) {
+  const int ours = local_.second.get();
+  WriteAll(ours, "download");
+  const std::string last_words = RandomBytes(50'000, 7);
+  WriteAll(local(), last_words);
+  local_.first.reset();
+  pollfd gone{.fd = ours, .events = 0, .revents = 0};
+  poll(&gone, 1, -1);
+  Start("more of it");
+  EXPECT_EQ(Read(peer(), last_words.size()), last_words);
+  EXPECT_EQ(Read(peer(), 1), "");
+  EXPECT_EQ(errno, ECONNRESET);
+  EXPECT_EQ(Join().Reason(), "reset by the local side");
+}
+
+TEST_F(TunnelTest, TheEndIsAnnouncedOnceBeforeItComes) {
+  int announced = 0;
+  bool was_open = false;
+  const int far = peer();
+  tunnel_ =
+      std::make_unique<Tunnel>(TunnelSide(io_.get_executor(), local_.second.release()),
+                               TunnelSide(io_.get_executor(), peer_.first.release()), "", pool_);
+  tunnel_->AnnounceEnd([&] {
+    ++announced;
+    pollfd end{.fd = far, .events = POLLRDHUP, .revents = 0};
+    was_open = poll(&end, 1, 0) == 0;
+  });
+  asio::co_spawn(io_, tunnel_->Run(),
+                 [this](std::exception_ptr, TunnelReport report) { report_ = report; });
+  thread_ = std::thread([this] { io_.run(); });
+  WriteAll(local(), "question");
+  shutdown(local(), SHUT_WR);
+  EXPECT_EQ(ReadToEnd(peer()), "question");
+  WriteAll(peer(), "answer");
+  peer_.second.reset();
+  EXPECT_EQ(ReadToEnd(local()), "answer");
+  EXPECT_EQ(Join().Reason(), "done");
+  EXPECT_EQ(announced, 1);
+  EXPECT_TRUE(was_open);
+  EXPECT_NE(report_.peer_ended, absl::InfiniteFuture());
+}
+
+TEST_F(TunnelTest, BeginsWithWhatWasSaidBefore) {
+  tunnel_ = std::make_unique<Tunnel>(TunnelSide(io_.get_executor(), local_.second.release()),
+                                     TunnelSide(io_.get_executor(), peer_.first.release()),
+                                     TunnelStart{"early ", "unsent ", 5}, pool_);
+  asio::co_spawn(io_, tunnel_->Run(),
+                 [this](std::exception_ptr, TunnelReport report) { report_ = report; });
+  thread_ = std::thread([this] { io_.run(); });
+  WriteAll(local(), "there");
+  EXPECT_EQ(Read(peer(), 12), "unsent there");
+  WriteAll(peer(), "back");
+  EXPECT_EQ(Read(local(), 10), "early back");
+  local_.first.reset();
+  peer_.second.reset();
+  const TunnelReport& report = Join();
+  EXPECT_EQ(report.sent, 5u + 12u);
+  EXPECT_EQ(report.received, 10u);
+}
+
+// As stdin and stdout that other processes have, too.
+TEST_F(TunnelTest, LeavesTheFlagsOfSharedDescriptorsAsTheyAre) {
+  SocketPair in = chat::testing::UnixPair();
+  SocketPair out = chat::testing::UnixPair();
+  const Fd others_in(dup(in.second.get()));
+  const Fd others_out(dup(out.first.get()));
+  const auto shared = TunnelSide::Flags::kShared;
+  Start(TunnelSide(io_.get_executor(), in.second.release(), out.first.release(), shared, shared));
+  const std::string there = RandomBytes(3 << 20, 8);
+  std::thread writer([&] {
+    WriteAll(in.first.get(), there);
+    shutdown(in.first.get(), SHUT_WR);
+  });
+  EXPECT_TRUE(ReadToEnd(peer()) == there);
+  writer.join();
+  EXPECT_EQ(fcntl(others_in.get(), F_GETFL) & O_NONBLOCK, 0);
+  WriteAll(peer(), there);
+  EXPECT_EQ(Read(out.second.get(), there.size()), there);
+  EXPECT_EQ(fcntl(others_out.get(), F_GETFL) & O_NONBLOCK, 0);
+  peer_.second.reset();
+  EXPECT_EQ(ReadToEnd(out.second.get()), "");
+  EXPECT_EQ(Join().Reason(), "done");
+}
+
+TEST_F(TunnelTest, TellsWhetherTheOtherEndIsGone) {
+  const auto gone = [this](int fd) {
+    auto side = std::make_unique<TunnelSide>(io_.get_executor(), fd);
+    bool result = false;
+    asio::co_spawn(io_, side->WaitUntilGone(),
+                   [&](std::exception_ptr, bool is_gone) { result = is_gone; });
+    io_.restart();
+    io_.run();
+    return result;
+  };
+  ResetOnClose(local());
+  local_.first.reset();
+  EXPECT_TRUE(gone(local_.second.release()));
+  SocketPair closed = chat::testing::UnixPair();
+  closed.first.reset();
+  EXPECT_TRUE(gone(closed.second.release()));
+  SocketPair with_words = chat::testing::UnixPair();
+  WriteAll(with_words.first.get(), "do this");
+  with_words.first.reset();
+  EXPECT_FALSE(gone(with_words.second.release()));
 }
 
 TEST_F(TunnelTest, FinishSendingEndsOneDirectionAlone) {

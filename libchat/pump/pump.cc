@@ -1,6 +1,8 @@
 #include "libchat/pump/pump.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +24,14 @@ ssize_t Retry(Call call) {
     n = call();
   } while (n < 0 && errno == EINTR);
   return n;
+}
+
+// A call on `fd` would not block now. If it would, errno is EAGAIN.
+bool IsReady(int fd, short what) {  // NOLINT: as poll(2) has it
+  pollfd entry{.fd = fd, .events = what, .revents = 0};
+  if (poll(&entry, 1, 0) > 0) return true;
+  errno = EAGAIN;
+  return false;
 }
 
 bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
@@ -79,7 +89,7 @@ bool Pump::Fill(size_t limit) {
 bool Pump::FillByCopy() {
   copied_.resize(kCopyBytes);
   copied_sent_ = 0;
-  const ssize_t n = Retry([&] { return read(from_, copied_.data(), copied_.size()); });
+  const ssize_t n = Retry([&] { return Read(copied_.data(), copied_.size()); });
   const int error = errno;
   if (n > 0) {
     copied_.resize(static_cast<size_t>(n));
@@ -95,7 +105,7 @@ bool Pump::FillByCopy() {
 bool Pump::Drain() {
   const bool from_copy = copied_sent_ < copied_.size();
   const ssize_t n = Retry([&] {
-    if (from_copy) return write(to_, copied_.data() + copied_sent_, copied_.size() - copied_sent_);
+    if (from_copy) return Write(copied_.data() + copied_sent_, copied_.size() - copied_sent_);
     return splice(pipe_->read_end(), nullptr, to_, nullptr, piped_, kSpliceFlags);
   });
   if (n < 0) {
@@ -160,6 +170,21 @@ void Pump::Finish() {
   const int error = errno;
   if (getsockopt(to_, SOL_SOCKET, SO_ERROR, &pending, &size) != 0 || pending == 0) pending = error;
   Fail(pending, /*on_write=*/true);
+}
+
+ssize_t Pump::Read(char* bytes, size_t size) const {
+  if (!leaves_flags_) return read(from_, bytes, size);
+  const ssize_t n = recv(from_, bytes, size, MSG_DONTWAIT);
+  if (n >= 0 || errno != ENOTSOCK) return n;
+  return IsReady(from_, POLLIN) ? read(from_, bytes, size) : -1;
+}
+
+ssize_t Pump::Write(const char* bytes, size_t size) const {
+  if (!leaves_flags_) return write(to_, bytes, size);
+  const ssize_t n = send(to_, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (n >= 0 || errno != ENOTSOCK) return n;
+  // A pipe that is ready takes this many without blocking.
+  return IsReady(to_, POLLOUT) ? write(to_, bytes, std::min<size_t>(size, PIPE_BUF)) : -1;
 }
 
 void ResetOnClose(int fd, bool on) {

@@ -3,6 +3,8 @@
 #ifndef LIBCHAT_PUMP_PUMP_H_
 #define LIBCHAT_PUMP_PUMP_H_
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -16,8 +18,8 @@ namespace chat {
 // Two pumps with the descriptors exchanged are a tunnel.
 //
 // The descriptors (sockets, pipes, ttys, files) are borrowed and must be non-blocking (O_NONBLOCK)
-// while Run is called; a blocking one may block Run. The process must ignore SIGPIPE: writing to a
-// closed peer raises it.
+// while Run is called, unless LeaveFlags was called; else a blocking one may block Run. The process
+// must ignore SIGPIPE: writing to a closed peer raises it.
 //
 // Thread safety: none; see PipePool.
 //
@@ -27,8 +29,8 @@ namespace chat {
 //  2. Bytes leave in the order in which they came, `early` first.
 //  3. Backpressure: nothing is read while `to` does not take what was read before, so a pump holds
 //     at most one pipe's capacity or kCopyBytes (or `early`, if that is longer).
-//  4. End of input becomes shutdown(SHUT_WR) on `to` once everything was written and never before;
-//     the other direction is not touched.
+//  4. End of input becomes shutdown(SHUT_WR) on `to` once everything was written and never before
+//     (see HoldEnd); the other direction is not touched.
 //  5. An error is never taken for an end: after one `to` is not shut down.
 class Pump {
  public:
@@ -58,6 +60,13 @@ class Pump {
   // Nothing more is to be read: what is held is still written, and then the end passed on.
   void EndInput() { input_ended_ = true; }
 
+  // One of the descriptors shares its flags with other processes, so it was not made non-blocking:
+  // bytes are copied, with calls that do not block.
+  void LeaveFlags() {
+    leaves_flags_ = true;
+    can_splice_ = false;
+  }
+
   // While `on`, the end of input is not passed on to `to`: once it was reached and everything
   // written, Run says kReadable, and input_ended() is true.
   void HoldEnd(bool on) { end_held_ = on; }
@@ -85,6 +94,8 @@ class Pump {
   bool Stop(Wait reason);
   bool Fail(int error, bool on_write);
   void Finish();
+  ssize_t Read(char* bytes, size_t size) const;
+  ssize_t Write(const char* bytes, size_t size) const;
 
   const int from_;
   const int to_;
@@ -97,6 +108,7 @@ class Pump {
   size_t piped_ = 0;
 
   bool can_splice_ = true;
+  bool leaves_flags_ = false;
   bool input_ended_ = false;
   bool end_held_ = false;
   uint64_t bytes_ = 0;

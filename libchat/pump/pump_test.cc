@@ -395,6 +395,63 @@ TEST_F(PumpOverTcp, CopiesIntoAFileThatOnlyAppends) {
   unlink(path.c_str());
 }
 
+// Descriptors whose flags belong to others, too: they stay blocking, and yet nothing blocks.
+TEST(PumpOverShared, NeitherBlocksNorChangesFlags) {
+  signal(SIGPIPE, SIG_IGN);
+  for (const auto& pair : {&UnixPair, &TcpPair}) {
+    SocketPair left = pair();
+    SocketPair right = pair();
+    const int from = left.second.get();
+    const int to = right.first.get();
+    PipePool pool;
+    Pump pump(from, to, pool);
+    pump.LeaveFlags();
+    EXPECT_EQ(pump.Run(kBudget), Wait::kReadable);
+    WriteAll(left.first.get(), "words");
+    EXPECT_EQ(pump.Run(kBudget), Wait::kReadable);
+    char bytes[5];
+    EXPECT_EQ(read(right.second.get(), bytes, sizeof bytes), 5);
+    // Until neither side has room.
+    std::thread writer([&] {
+      WriteAll(left.first.get(), RandomBytes(16 << 20, 3));
+      left.first.reset();
+    });
+    std::string got;
+    Wait wait;
+    while ((wait = pump.Run(kBudget)) != Wait::kDone && wait != Wait::kReset) {
+      if (wait == Wait::kReadable) WaitFor(from, POLLIN);
+      if (wait != Wait::kWritable) continue;
+      std::string block(1 << 20, '\0');
+      const ssize_t n = read(right.second.get(), block.data(), block.size());
+      ASSERT_GT(n, 0);
+      got += block.substr(0, static_cast<size_t>(n));
+    }
+    writer.join();
+    right.first.reset();
+    got += ReadToEnd(right.second.get());
+    EXPECT_EQ(wait, Wait::kDone);
+    EXPECT_TRUE(got == RandomBytes(16 << 20, 3));
+    EXPECT_EQ(fcntl(from, F_GETFL) & O_NONBLOCK, 0);
+    EXPECT_EQ(pool.borrowed(), 0u);
+  }
+}
+
+TEST(PumpOverShared, WaitsForPipes) {
+  signal(SIGPIPE, SIG_IGN);
+  SocketPair left = PipePair();
+  SocketPair right = PipePair();
+  PipePool pool;
+  Pump pump(left.second.get(), right.first.get(), pool);
+  pump.LeaveFlags();
+  EXPECT_EQ(pump.Run(kBudget), Wait::kReadable);
+  WriteAll(left.first.get(), "words");
+  EXPECT_EQ(pump.Run(kBudget), Wait::kReadable);
+  left.first.reset();
+  EXPECT_EQ(pump.Run(kBudget), Wait::kDone);
+  right.first.reset();
+  EXPECT_EQ(ReadToEnd(right.second.get()), "words");
+}
+
 TEST_F(PumpOverTcp, ReportsADiskThatIsFull) {
   const Fd full(open("/dev/full", O_WRONLY | O_CLOEXEC));
   ASSERT_GE(full.get(), 0);

@@ -1,4 +1,4 @@
-// The local ends of tunnels: connections to a fixed target, and this process' own input and output.
+// The local ends of tunnels: connections to a fixed target.
 
 #ifndef TOOLS_CHAT_TUNNEL_DIAL_H_
 #define TOOLS_CHAT_TUNNEL_DIAL_H_
@@ -15,11 +15,6 @@ namespace chat::tools {
 // Connects to `target`, which is not kStdio. Unavailable says why not; after `timeout` it gives up.
 asio::awaitable<absl::StatusOr<client::TunnelSide>> Dial(asio::any_io_executor executor,
                                                          Target target, absl::Duration timeout);
-
-// Standard input and output, which become /dev/null for the rest of this process: so whoever reads
-// the output sees its end when the tunnel closes it. Other processes that share them do not notice
-// that they are non-blocking here, unless they are sockets.
-client::TunnelSide TakeStdio(asio::any_io_executor executor);
 
 }  // namespace chat::tools
 

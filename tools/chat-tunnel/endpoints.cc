@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -42,24 +43,94 @@ bool ConsumeHost(absl::string_view* text, std::string* host) {
   return true;
 }
 
+absl::Status CheckPath(absl::string_view text, absl::string_view path) {
+  constexpr size_t kLongest = sizeof(sockaddr_un::sun_path) - 1;
+  if (!path.empty() && path.size() <= kLongest) return absl::OkStatus();
+  return Wrong(text, absl::StrCat("a socket's path has 1 to ", kLongest, " bytes"));
+}
+
+// As ssh writes a forward, with a port of the other side: that user could not be meant.
+absl::Status CheckNoPort(absl::string_view text, absl::string_view user) {
+  const size_t colon = user.rfind(':');
+  if (colon == user.npos || !IsNumber(user.substr(colon + 1))) return absl::OkStatus();
+  const absl::string_view before = text.substr(0, text.size() - (user.size() - colon));
+  return Wrong(text, absl::StrCat("no port is said for the other side, whose --accept decides: "
+                                  "write ",
+                                  before, ", or ", before,
+                                  "/NAME for the service that it calls NAME=HOST:PORT"));
+}
+
 }  // namespace
 
+std::string ServiceLogin(absl::string_view user, absl::string_view name) {
+  return name.empty() ? std::string(user) : absl::StrCat(user, "-", name);
+}
+
+User Destination::Login() const { return User(ServiceLogin(user.name, service), user.server); }
+
+absl::StatusOr<Destination> ParseDestination(absl::string_view text) {
+  const size_t slash = text.find('/');
+  absl::StatusOr<User> user = ParseUserName(text.substr(0, slash));
+  if (!user.ok()) return user.status();
+  Destination destination{*std::move(user), ""};
+  if (slash == text.npos) return destination;
+  destination.service = std::string(text.substr(slash + 1));
+  const User login = destination.Login();
+  if (destination.service.empty() || !IsName(login.name)) {
+    return Wrong(text, absl::StrCat("want USER or USER/SERVICE; USER-SERVICE is a name of at most ",
+                                    kMaxNameBytes, " bytes"));
+  }
+  return destination;
+}
+
+absl::StatusOr<Service> ParseService(absl::string_view text) {
+  Service service;
+  absl::string_view rest = text;
+  // No target has '=' before its first colon.
+  const size_t equals = text.find('=');
+  if (equals != text.npos && equals < text.find(':')) {
+    service.name = std::string(text.substr(0, equals));
+    if (!IsName(service.name) || absl::StrContains(service.name, '/')) {
+      return Wrong(text, "want NAME=TARGET, where NAME is one of a user and has no slash");
+    }
+    rest.remove_prefix(equals + 1);
+  }
+  absl::StatusOr<Target> target = ParseTarget(rest);
+  if (!target.ok()) return target.status();
+  service.target = *std::move(target);
+  return service;
+}
+
 absl::StatusOr<Forward> ParseForward(absl::string_view text) {
-  constexpr absl::string_view kForm = "want [BIND:]PORT:USER, an IPv6 address in brackets";
+  constexpr absl::string_view kForm =
+      "want [BIND:]PORT:USER, an IPv6 address in brackets, or unix:PATH:USER";
   Forward forward;
   absl::string_view rest = text;
-  // A name may hold colons, a port comes before it: so this is read from the left.
-  if (!IsNumber(rest.substr(0, rest.find(':'))) && !ConsumeHost(&rest, &forward.bind)) {
-    return Wrong(text, kForm);
+  absl::string_view user;
+  if (absl::ConsumePrefix(&rest, "unix:")) {
+    // A path may hold colons, so the user stands behind the last one.
+    const size_t colon = rest.rfind(':');
+    if (colon == rest.npos) return Wrong(text, kForm);
+    forward.bind.clear();
+    forward.path = std::string(rest.substr(0, colon));
+    user = rest.substr(colon + 1);
+    if (absl::Status status = CheckPath(text, forward.path); !status.ok()) return status;
+  } else {
+    // A name may hold colons, a port comes before it: so this is read from the left.
+    if (!IsNumber(rest.substr(0, rest.find(':'))) && !ConsumeHost(&rest, &forward.bind)) {
+      return Wrong(text, kForm);
+    }
+    const size_t colon = rest.find(':');
+    if (colon == rest.npos) return Wrong(text, kForm);
+    const absl::StatusOr<uint16_t> port = ParsePort(rest.substr(0, colon));
+    if (!port.ok()) return Wrong(text, port.status().message());
+    forward.port = *port;
+    user = rest.substr(colon + 1);
+    if (absl::Status status = CheckNoPort(text, user); !status.ok()) return status;
   }
-  const size_t colon = rest.find(':');
-  if (colon == rest.npos) return Wrong(text, kForm);
-  const absl::StatusOr<uint16_t> port = ParsePort(rest.substr(0, colon));
-  if (!port.ok()) return Wrong(text, port.status().message());
-  absl::StatusOr<User> user = ParseUserName(rest.substr(colon + 1));
-  if (!user.ok()) return user.status();
-  forward.port = *port;
-  forward.user = *std::move(user);
+  absl::StatusOr<Destination> to = ParseDestination(user);
+  if (!to.ok()) return to.status();
+  forward.to = *std::move(to);
   return forward;
 }
 
@@ -68,10 +139,7 @@ absl::StatusOr<Target> ParseTarget(absl::string_view text) {
   if (text == "-") return target;
   absl::string_view rest = text;
   if (absl::ConsumePrefix(&rest, "unix:")) {
-    if (rest.empty() || rest.size() >= sizeof(sockaddr_un::sun_path)) {
-      return Wrong(text, absl::StrCat("a socket's path has 1 to ",
-                                      sizeof(sockaddr_un::sun_path) - 1, " bytes"));
-    }
+    if (absl::Status status = CheckPath(text, rest); !status.ok()) return status;
     target.kind = Target::Kind::kUnix;
     target.path = std::string(rest);
     return target;
@@ -95,6 +163,11 @@ std::string ToString(const Target& target) {
       break;
   }
   return "standard input and output";
+}
+
+std::string ToString(const Destination& destination) {
+  const std::string user = Display(destination.user);
+  return destination.service.empty() ? user : absl::StrCat(user, "/", destination.service);
 }
 
 }  // namespace chat::tools

@@ -42,25 +42,40 @@ Outcome Read(std::vector<const char*> arguments) {
 TEST(TunnelFlags, Stdio) {
   const Outcome outcome = Read({"-u", "ann", "-W", "bob"});
   ASSERT_TRUE(outcome.flags) << outcome.err;
-  EXPECT_EQ(outcome.flags->options.stdio_to, User("bob"));
+  EXPECT_EQ(outcome.flags->options.stdio_to, (Destination{User("bob"), ""}));
   EXPECT_EQ(outcome.flags->account.login.name, "ann");
-  EXPECT_EQ(outcome.flags->options.request_timeout, absl::Seconds(60));
+  EXPECT_EQ(outcome.flags->options.request_timeout, absl::Seconds(10));
+  EXPECT_FALSE(outcome.flags->options.json_log);
 }
 
 TEST(TunnelFlags, SeveralForwards) {
   const Outcome outcome = Read({"-L", "80:bob", "-L", "[::1]:0:carol", "--request-timeout=5s"});
   ASSERT_TRUE(outcome.flags) << outcome.err;
   EXPECT_THAT(outcome.flags->options.forwards,
-              ElementsAre(Forward{"127.0.0.1", 80, User("bob")}, Forward{"::1", 0, User("carol")}));
+              ElementsAre(Forward{"127.0.0.1", 80, {User("bob"), ""}, ""},
+                          Forward{"::1", 0, {User("carol"), ""}, ""}));
   EXPECT_EQ(outcome.flags->options.request_timeout, absl::Seconds(5));
 }
 
 TEST(TunnelFlags, AcceptWithThoseWhoAreAllowed) {
   const Outcome outcome = Read({"--accept", "localhost:22", "--allow", "ann,bob", "--allow=carol"});
   ASSERT_TRUE(outcome.flags) << outcome.err;
-  EXPECT_EQ(outcome.flags->options.accept, (Target{Target::Kind::kTcp, {"localhost", 22}, ""}));
+  EXPECT_THAT(outcome.flags->options.services,
+              ElementsAre(Service{"", {Target::Kind::kTcp, {"localhost", 22}, ""}}));
   EXPECT_TRUE(outcome.flags->options.allowed(User("carol")));
   EXPECT_FALSE(outcome.flags->options.allowed(User("dave")));
+}
+
+TEST(TunnelFlags, SeveralServices) {
+  const Outcome outcome = Read({"-u", "bob", "--accept", "localhost:22", "--accept=web=[::1]:80",
+                                "--accept=db=unix:/run/db", "--allow", "ann*", "--log=json"});
+  ASSERT_TRUE(outcome.flags) << outcome.err;
+  EXPECT_THAT(outcome.flags->options.services,
+              ElementsAre(Service{"", {Target::Kind::kTcp, {"localhost", 22}, ""}},
+                          Service{"web", {Target::Kind::kTcp, {"::1", 80}, ""}},
+                          Service{"db", {Target::Kind::kUnix, {}, "/run/db"}}));
+  EXPECT_TRUE(outcome.flags->options.allowed(User("ann2")));
+  EXPECT_TRUE(outcome.flags->options.json_log);
 }
 
 TEST(TunnelFlags, MistakesAreUsageErrors) {
@@ -73,6 +88,13 @@ TEST(TunnelFlags, MistakesAreUsageErrors) {
       {"--accept", "localhost:22"},
       {"--accept", "localhost:22", "--allow", ""},
       {"--accept", "localhost", "--allow", "ann"},
+      {"--accept", "localhost:22", "--accept", "localhost:80", "--allow", "ann"},
+      {"--accept", "a=localhost:22", "--accept", "a=localhost:80", "--allow", "ann"},
+      {"--accept", "-", "--accept", "a=localhost:80", "--allow", "ann"},
+      {"--accept", "a-long-name-for-a-service=localhost:22", "--allow", "ann", "-u", "bartholomew"},
+      {"-L", "80:bob:8080"},
+      {"-W", "bob/"},
+      {"-W", "bob", "--log", "xml"},
       {"-W", "bob", "--max-streams", "0"},
       {"-W", "bob", "--request-timeout", "0"},
       {"-W", "bob", "-s", "nonsense://127.0.0.1"},

@@ -15,6 +15,7 @@
 #include "tools/common/event_loop.h"
 #include "tools/common/exit_codes.h"
 #include "tools/common/settings.h"
+#include "tools/common/signals.h"
 #include "tools/common/standard_descriptors.h"
 
 namespace {
@@ -44,12 +45,16 @@ int main(int argc, char** argv) {
   diagnostics.set_verbose(flags->verbose);
   asio::io_context io(1);
   absl::BitGen random;
+  ChatTunnel tunnel(io, std::move(flags->options), std::move(flags->account), random, diagnostics,
+                    std::cerr);
   // Whatever is open ends with a reset: that is how its sockets are set until they end in order.
-  asio::signal_set signals(io, SIGINT, SIGTERM);
-  signals.async_wait([](asio::error_code error, int signal) {
-    if (!error) DieOf(signal);
+  asio::signal_set signals(io);
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) AddUnlessIgnored(signals, signal);
+  signals.async_wait([&tunnel](asio::error_code error, int signal) {
+    if (error) return;
+    tunnel.CleanUp();
+    DieOf(signal);
   });
-  ChatTunnel tunnel(io, std::move(flags->options), std::move(flags->account), random, diagnostics);
   exit_code = RunToEnd(io, tunnel.Run());
   if (exit_code == kExitBrokenPipe) DieOf(SIGPIPE);
   return exit_code;

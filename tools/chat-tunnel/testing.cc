@@ -41,15 +41,20 @@ std::vector<std::string> WithFlag(std::vector<std::string> command, std::string 
 
 std::vector<std::string> TunnelCommand(const ChatServer& server, absl::string_view user,
                                        std::vector<std::string> flags) {
-  std::vector<std::string> command = {Runfile("tools/chat-tunnel/chat-tunnel"), "-s", server.url(),
-                                      "-u", std::string(user)};
+  return TunnelCommand(server.url(), user, std::move(flags));
+}
+
+std::vector<std::string> TunnelCommand(absl::string_view url, absl::string_view user,
+                                       std::vector<std::string> flags) {
+  std::vector<std::string> command = {Runfile("tools/chat-tunnel/chat-tunnel"), "-s",
+                                      std::string(url), "-u", std::string(user)};
   command.insert(command.end(), flags.begin(), flags.end());
   return command;
 }
 
-RunningTunnel::RunningTunnel(const ChatServer& server, absl::string_view user,
+RunningTunnel::RunningTunnel(absl::string_view url, absl::string_view user,
                              std::vector<std::string> flags)
-    : process_(WithFlag(TunnelCommand(server, user, std::move(flags)), "--ready-fd=3"),
+    : process_(WithFlag(TunnelCommand(url, user, std::move(flags)), "--ready-fd=3"),
                WithReadyFd()) {
   const auto ready = [](absl::string_view said) {
     return said == "\n" || absl::EndsWith(said, "\n\n");

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -18,11 +19,15 @@ namespace chat::testing {
 // The command line of a chat-tunnel of `user`.
 std::vector<std::string> TunnelCommand(const ChatServer& server, absl::string_view user,
                                        std::vector<std::string> flags);
+std::vector<std::string> TunnelCommand(absl::string_view url, absl::string_view user,
+                                       std::vector<std::string> flags);
 
 // A chat-tunnel that is ready: logged in and listening.
 class RunningTunnel {
  public:
-  RunningTunnel(const ChatServer& server, absl::string_view user, std::vector<std::string> flags);
+  RunningTunnel(const ChatServer& server, absl::string_view user, std::vector<std::string> flags)
+      : RunningTunnel(server.url(), user, std::move(flags)) {}
+  RunningTunnel(absl::string_view url, absl::string_view user, std::vector<std::string> flags);
 
   Process& process() { return process_; }
   // What the n-th -L has printed.

@@ -3,7 +3,6 @@
 #ifndef TOOLS_COMMON_ALLOWED_H_
 #define TOOLS_COMMON_ALLOWED_H_
 
-#include <set>
 #include <string>
 #include <vector>
 
@@ -20,17 +19,21 @@ absl::StatusOr<User> ParseUserName(absl::string_view text);
 // "USER[,USER...]". InvalidArgument names the first that nobody can have, an empty one included.
 absl::StatusOr<std::vector<User>> ParseUserNames(absl::string_view text);
 
-// USER[,USER] or '*'. Nobody by default.
+// USER[,USER], where `*` in a name stands for any characters, none included: "ann*" allows ann and
+// ann2. A pattern is about users of the server that it names ("ann*@7"), or of this one; a single
+// '*' is everybody. Nobody by default.
 class Allowed {
  public:
   bool operator()(const User& user) const;
-  bool empty() const { return !everybody_ && names_.empty(); }
+  bool empty() const { return !everybody_ && patterns_.empty(); }
+  // It allows one user at most.
+  bool is_one_user() const;
   // Adds what one --allow says.
   absl::Status Add(absl::string_view text);
 
  private:
   bool everybody_ = false;
-  std::set<std::string> names_;  // as Display shows them
+  std::vector<User> patterns_;
 };
 
 }  // namespace chat::tools

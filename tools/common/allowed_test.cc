@@ -31,6 +31,34 @@ TEST(Allowed, EverybodyHasToBeSaid) {
   EXPECT_TRUE(allowed(User("ann", 7)));
 }
 
+TEST(Allowed, APatternMatchesNamesOfItsServer) {
+  Allowed allowed;
+  ASSERT_TRUE(allowed.Add("ann*,*-bot,a*b*c,dave*@7").ok());
+  for (const char* name : {"ann", "ann2", "anna", "x-bot", "-bot", "abc", "axxbyyc", "abbc"}) {
+    EXPECT_TRUE(allowed(User(name))) << name;
+  }
+  for (const char* name : {"an", "bann", "bot", "ac", "ab", "acb", "dave"}) {
+    EXPECT_FALSE(allowed(User(name))) << name;
+  }
+  EXPECT_TRUE(allowed(User("dave2", 7)));
+  // Another server's users may call themselves what they like.
+  EXPECT_FALSE(allowed(User("ann", 7)));
+  EXPECT_FALSE(allowed(User("dave2", 8)));
+}
+
+TEST(Allowed, KnowsWhetherItIsOneUser) {
+  const auto one = [](absl::string_view text) {
+    Allowed allowed;
+    EXPECT_TRUE(allowed.Add(text).ok());
+    return allowed.is_one_user();
+  };
+  EXPECT_TRUE(one("ann"));
+  EXPECT_TRUE(one("ann,ann"));
+  EXPECT_FALSE(one("ann,bob"));
+  EXPECT_FALSE(one("ann*"));
+  EXPECT_FALSE(one("*"));
+}
+
 TEST(Allowed, RefusesWhatNobodyIsCalled) {
   for (const char* text : {"", "ann,", ",ann", "two words", "a@b"}) {
     Allowed allowed;

@@ -31,11 +31,12 @@ std::optional<std::string> PercentDecode(absl::string_view text) {
       continue;
     }
     const absl::string_view digits = text.substr(i + 1, 2);
+    uint32_t byte = 0;
     if (digits.size() != 2 || !absl::ascii_isxdigit(digits[0]) ||
-        !absl::ascii_isxdigit(digits[1])) {
+        !absl::ascii_isxdigit(digits[1]) || !absl::SimpleHexAtoi(digits, &byte)) {
       return std::nullopt;
     }
-    decoded += absl::HexStringToBytes(digits);
+    decoded += static_cast<char>(byte);
     i += 2;
   }
   return decoded;

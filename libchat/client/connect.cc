@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "asio/error.hpp"
 #include "asio/ip/address.hpp"
 #include "asio/posix/stream_descriptor.hpp"

@@ -206,7 +206,7 @@ TEST_F(ConfigTest, NamesWhereInTheFileSomethingIsWrong) {
             "chatd.textproto:4: limits.login: "
             "\"0\" is refused: to lift the bound, say \"unlimited\"");
   EXPECT_EQ(ErrorOf(File("listen: 'toy://127.0.0.1'\nlisten: 'ftp://127.0.0.1'")),
-            "chatd.textproto:2: listen: ftp://127.0.0.1: no such protocol: \"ftp\"");
+            "chatd.textproto:2: listen: ftp://127.0.0.1: no such protocol: \"ftp\"; there are: toy");
   EXPECT_EQ(ErrorOf(File("\nthreads: 0")),
             "chatd.textproto:2: threads: \"0\" is not a number from 1 to 64");
   EXPECT_EQ(ErrorOf(File("log_level: 'loud'")),

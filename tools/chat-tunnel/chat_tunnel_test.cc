@@ -159,6 +159,8 @@ TEST_F(ForwardTest, AHalfCloseTravelsBack) {
 
 TEST_F(ForwardTest, AResetTravelsThere) {
   Ends ends = Open();
+  ASSERT_TRUE(WriteAll(ends.near.get(), "x"));
+  EXPECT_EQ(ReadExactly(ends.far.get(), 1), "x");
   ResetOnClose(ends.near.get());
   ends.near.reset();
   EXPECT_EQ(ReadToEnd(ends.far.get()), "");

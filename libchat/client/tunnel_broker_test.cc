@@ -406,6 +406,7 @@ TEST_F(TunnelBrokerTest, TellsAServerThatAnswersFromOneThatHasGone) {
   ask();
   io_.poll();
   EXPECT_THAT(lives, ElementsAre(false));  // there is none yet
+  io_.restart();
   Serve(server);
   while (!broker_.announces_relay_end()) io_.run_one();
   ask();

@@ -159,6 +159,8 @@ TEST_F(ForwardTest, AHalfCloseTravelsBack) {
 
 TEST_F(ForwardTest, AResetTravelsThere) {
   Ends ends = Open();
+  ASSERT_TRUE(WriteAll(ends.near.get(), "x"));
+  EXPECT_EQ(ReadExactly(ends.far.get(), 1), "x");
   ResetOnClose(ends.near.get());
   ends.near.reset();
   EXPECT_EQ(ReadToEnd(ends.far.get()), "");
@@ -510,9 +512,10 @@ TEST(Services, OneProcessHasSeveral) {
   EXPECT_THAT(bob.process().Stderr(),
               AllOf(HasSubstr("logged in as bob\n"), HasSubstr("logged in as bob-web\n")));
   RunningTunnel ann(server, "ann2", {"-L", "0:bob/web", "-L", "0:bob", "-v"});
-  const Fd to_web = ConnectTo(ann.port(0));
+  Fd to_web = ConnectTo(ann.port(0));
   ASSERT_TRUE(WriteAll(to_web.get(), "web"));
   EXPECT_EQ(ReadExactly(web.Accept().get(), 3), "web");
+  to_web.reset();
   const Fd to_plain = ConnectTo(ann.port(1));
   ASSERT_TRUE(WriteAll(to_plain.get(), "plain"));
   EXPECT_EQ(ReadExactly(plain.Accept().get(), 5), "plain");
@@ -822,6 +825,8 @@ TEST_F(StdioTest, AResetOfThePeerIsNoSuccess) {
   RunningTunnel bob(server_, "bob", {"--accept", target.address(), "--allow=ann"});
   Process ann(TunnelCommand(server_, "ann", {"-W", "bob"}));
   Fd far = target.Accept();
+  ASSERT_TRUE(ann.Write("x"));
+  EXPECT_EQ(ReadExactly(far.get(), 1), "x");
   ResetOnClose(far.get());
   far.reset();
   ann.WaitForText(2, "reset by the peer");

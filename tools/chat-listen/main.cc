@@ -180,11 +180,8 @@ absl::Status OpenInbox(InboxOptions* inbox) {
 }
 
 int Main(int argc, char** argv) {
-  Settings settings(
-      "chat-listen",
-      "Prints every message as it comes. Without -u its name is the shell's user with "
-      "-listen behind it, so that chat-send can have the plain one.",
-      "chat-listen -s chaton://chat.example --json | jq -r .body");
+  Settings settings("chat-listen", "Prints every message as it comes.",
+                    "chat-listen -s chaton://chat.example --json | jq -r .body");
   Flags flags;
   Declare(settings, &flags);
   if (const std::optional<int> code = settings.Parse(argc, argv)) return *code;

@@ -118,9 +118,15 @@ class DialectsTest : public ::testing::TestWithParam<const Dialect*> {
 
   std::vector<std::string> Tool(absl::string_view tool, const std::string& user,
                                 std::vector<std::string> arguments) {
-    std::vector<std::string> argv = {Runfile(absl::StrCat("tools/", tool, "/", tool)), "-s",
-                                     server_.url(), "-u", user};
-    if (dialect_.client_traits().passwords != Passwords::kNever) {
+    std::vector<std::string> argv = {Runfile(absl::StrCat("tools/", tool, "/", tool)), "-u", user};
+    // What `arguments` say themselves may be given once.
+    const auto given = [&arguments](absl::string_view flag) {
+      return std::any_of(arguments.begin(), arguments.end(), [flag](absl::string_view argument) {
+        return absl::StartsWith(argument, flag);
+      });
+    };
+    if (!given("-s")) argv.insert(argv.end(), {"-s", server_.url()});
+    if (dialect_.client_traits().passwords != Passwords::kNever && !given("--password-file")) {
       argv.push_back("--password-file=" + password_file_);
     }
     argv.insert(argv.end(), arguments.begin(), arguments.end());
@@ -573,7 +579,8 @@ TEST_P(FilesTest, AFileIsALineOfTheDefaultFormat) {
   const std::string path = directory_.Write("a photo.png", "png");
   EXPECT_EQ(Send("alice", {"-t", "bobby", "--file", path}).exit_code, 0);
   EXPECT_EQ(bob->Wait(), 0);
-  EXPECT_EQ(bob->Stdout(), "alice\ta photo.png\n");
+  EXPECT_EQ(bob->Stdout(), absl::StrCat("* alice sent the file \"a photo.png\" (3 bytes): ", inbox_,
+                                        "/a photo.png\n"));
 }
 
 TEST_P(DirectFilesTest, HostileNamesAreRefusedAndNothingIsWritten) {
@@ -709,7 +716,8 @@ TEST_P(ServerFilesTest, WhatIsNotTakenIsSaidToTheReceiver) {
     EXPECT_EQ(bob->Stdout(), "");
   };
   fails({"--allow=*"}, "the file \"photo.png\": there is no --accept-files");
-  fails({"--allow=carol", "--accept-files=" + inbox_}, "the file \"photo.png\": not among those whom --allow");
+  fails({"--allow=carol", "--accept-files=" + inbox_},
+        "the file \"photo.png\": not among those whom --allow");
   EXPECT_THAT(ListDirectory(inbox_), IsEmpty());
 }
 
@@ -820,7 +828,9 @@ TEST_P(ServerFilesTest, TwoTransfersAtOnceAreKeptApart) {
     SendPiece(carol, 2, "second", second.size(), second.substr(at, 1024));
   }
   EXPECT_EQ(bob->Wait(), 0) << bob->Stderr();
-  EXPECT_EQ(bob->Stdout(), "carol\tfirst\ncarol\tsecond\n");
+  const std::string sent = "* carol sent the file ";
+  EXPECT_EQ(bob->Stdout(), absl::StrCat(sent, "\"first\" (100000 bytes): ", inbox_, "/first\n",
+                                        sent, "\"second\" (100000 bytes): ", inbox_, "/second\n"));
   EXPECT_TRUE(ReadFile(inbox_ + "/first") == first);
   EXPECT_TRUE(ReadFile(inbox_ + "/second") == second);
 }

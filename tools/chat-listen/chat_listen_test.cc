@@ -1,17 +1,25 @@
 // chat-listen as its users meet it: the real binaries, joined by real pipes.
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tools/chat-listen/fake_server.h"
 #include "tools/testing/process.h"
 #include "tools/testing/server.h"
 #include "tools/testing/tools.h"
@@ -21,6 +29,8 @@ namespace {
 
 using testing::ChatServer;
 using testing::Command;
+using ::testing::ContainsRegex;
+using testing::FakeServer;
 using ::testing::HasSubstr;
 using testing::Listener;
 using ::testing::MatchesRegex;
@@ -28,13 +38,72 @@ using ::testing::Not;
 using testing::Process;
 using testing::ProcessOptions;
 using testing::Result;
+using testing::Runfile;
 using testing::RunProcess;
+using testing::TempDir;
 
 // Says `body` to everyone, in one message.
 void Say(const ChatServer& server, std::vector<std::string> arguments, absl::string_view body) {
   arguments.push_back("--whole");
   const Result sent = RunProcess(Command("chat-send", server, std::move(arguments)), body);
   ASSERT_EQ(sent.exit_code, 0) << sent.err;
+}
+
+std::vector<std::string> Command(const FakeServer& server, std::vector<std::string> arguments) {
+  std::vector<std::string> argv = {Runfile("tools/chat-listen/chat-listen"), "-s", server.url()};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return argv;
+}
+
+// A pipe that nobody reads, but the test when it wants to.
+class Pipe {
+ public:
+  Pipe() { EXPECT_EQ(::pipe2(ends_, O_CLOEXEC), 0); }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  ~Pipe() {
+    CloseReader();
+    CloseWriter();
+  }
+
+  ProcessOptions Into() const {
+    ProcessOptions options;
+    options.stdout_fd = ends_[1];
+    return options;
+  }
+  void CloseReader() { Close(ends_[0]); }
+  void CloseWriter() { Close(ends_[1]); }
+  // Until `size` bytes, or all of them, have come.
+  std::string Read(size_t size) {
+    std::string bytes;
+    std::vector<char> some(1 << 16);
+    pollfd poll{ends_[0], POLLIN, 0};
+    while (bytes.size() < size) {
+      if (::poll(&poll, 1, 60'000) != 1) {
+        ADD_FAILURE() << "nothing comes out of the pipe";
+        break;
+      }
+      const ssize_t n = ::read(ends_[0], some.data(), std::min(some.size(), size - bytes.size()));
+      if (n <= 0) break;
+      bytes.append(some.data(), n);
+    }
+    return bytes;
+  }
+  std::string ReadAll() { return Read(std::string::npos); }
+
+ private:
+  static void Close(int& fd) {
+    if (fd >= 0) ::close(std::exchange(fd, -1));
+  }
+  int ends_[2] = {-1, -1};
+};
+
+// Of /proc/PID/status, in KiB.
+int64_t MostMemory(const Process& process) {
+  std::ifstream file(absl::StrCat("/proc/", process.pid(), "/status"));
+  const std::string status{std::istreambuf_iterator<char>(file), {}};
+  const std::vector<std::string> parts = absl::StrSplit(status, "VmHWM:");
+  return parts.size() == 2 ? ::atoll(parts[1].c_str()) : 0;
 }
 
 const char kHostile[] = "\x1b[2J\ttab\nbob\tforged \xE2\x80\xAE \xF0\x9F\x98\x80 \\";
@@ -188,7 +257,7 @@ TEST(ChatListen, SaysWhyItEnds) {
 
   server.process().Signal(SIGTERM);
   EXPECT_EQ(ann.process().Wait(), 69);
-  EXPECT_THAT(ann.process().Stderr(), HasSubstr("the server closed the connection"));
+  EXPECT_THAT(ann.process().Stderr(), HasSubstr("closed the connection"));
   EXPECT_EQ(server.process().Wait(), 0);
   EXPECT_EQ(RunProcess(Command("chat-listen", server, {})).exit_code, 69);
 }
@@ -235,6 +304,310 @@ TEST(ChatListen, QuietSaysNothing) {
   server.process().Signal(SIGKILL);
   EXPECT_EQ(listener.process().Wait(), 69);
   EXPECT_THAT(listener.process().Stderr(), Not(HasSubstr("trying again")));
+}
+
+// ---- What is chosen ----
+
+TEST(ChatListen, ChoosesSeveralSendersAndTexts) {
+  ChatServer server;
+  Listener repeated(server, {"-u", "l1", "--from", "ann", "--from", "bob", "-c", "3"});
+  Listener listed(server, {"-u", "l2", "--from=ann,bob", "-c", "3"});
+  Listener greps(server, {"-u", "l3", "--grep", "^(three|tw.)$", "-c", "2"});
+  for (const auto& [user, body] : std::vector<std::pair<std::string, std::string>>{
+           {"ann", "one"}, {"carol", "two"}, {"bob", "three"}, {"ann", "four"}}) {
+    Say(server, {"-u", user}, body);
+  }
+  EXPECT_EQ(repeated.All(), "ann\tone\nbob\tthree\nann\tfour\n");
+  EXPECT_EQ(listed.All(), "ann\tone\nbob\tthree\nann\tfour\n");
+  EXPECT_EQ(greps.All(), "carol\ttwo\nbob\tthree\n");
+}
+
+TEST(ChatListen, RefusesWhatCanChooseNothing) {
+  ChatServer server;
+  const std::vector<std::vector<std::string>> kWrong = {
+      {"--from", ""},          {"--from="},       {"--from", "ann,"},
+      {"--from", "two words"}, {"--grep", "(ab"}, {"--grep="},
+      {"--grep", "\\1"},       {"-c", "-1"},      {"--idle", "soon"},
+  };
+  for (const std::vector<std::string>& arguments : kWrong) {
+    EXPECT_EQ(RunProcess(Command("chat-listen", server, arguments)).exit_code, 64)
+        << arguments.front();
+  }
+  EXPECT_THAT(RunProcess(Command("chat-listen", server, {"--grep", "(ab"})).err,
+              HasSubstr("\"(ab\": Unmatched ("));
+}
+
+// ---- Terminals ----
+
+ProcessOptions Terminal(std::string term, std::string no_color = "") {
+  ProcessOptions options;
+  options.stdout_is_terminal = true;
+  options.environment = {{"TERM", std::move(term)}, {"NO_COLOR", std::move(no_color)}};
+  return options;
+}
+
+TEST(ChatListen, OnATerminalShowsTimeSenderAndWhatIsPrivate) {
+  ChatServer server;
+  const std::string time = "[0-2][0-9]:[0-5][0-9]:[0-5][0-9]";
+  for (const ProcessOptions& plain : {Terminal("dumb"), Terminal("xterm", "1"), Terminal("")}) {
+    Listener listener(server, {"-u", "bob", "-c", "2"}, plain);
+    Say(server, {"-u", "ann"}, "to all");
+    Say(server, {"-u", "ann", "-t", "bob"}, "to bob");
+    EXPECT_THAT(listener.All(), MatchesRegex(absl::StrCat(time, " ann: to all\r?\n", time,
+                                                          " ann [(]private[)]: to bob\r?\n")));
+  }
+  Listener coloured(server, {"-u", "bob", "-c", "1"}, Terminal("xterm"));
+  Say(server, {"-u", "ann"}, "\x1b[31mred");
+  const std::string printed = coloured.All();
+  EXPECT_THAT(printed, HasSubstr("\x1b[1mann\x1b[0m: \\x1b[31mred"));
+  // What programs read is the same as in a pipe.
+  Listener formatted(server, {"-u", "bob", "-c", "1", "-F", "%f|%q\\n"}, Terminal("xterm"));
+  Say(server, {"-u", "ann"}, "to all");
+  EXPECT_THAT(formatted.All(), MatchesRegex("ann[|]to all\r?\n"));
+}
+
+// ---- Files ----
+
+class ChatListenFiles : public ::testing::Test {
+ protected:
+  ChatListenFiles() { std::filesystem::create_directory(inbox_); }
+
+  Result Send(const std::string& user, const std::string& name) {
+    const std::string path = directory_.Write(name, std::string(3000, 'x'));
+    return RunProcess(Command("chat-send", server_, {"-u", user, "-t", "bob", "--file", path}));
+  }
+
+  const TempDir directory_;
+  const std::string inbox_ = directory_.path() + "/in";
+  ChatServer server_{"cfp://127.0.0.1:0"};
+};
+
+TEST_F(ChatListenFiles, AFileLooksLikeNoMessage) {
+  const std::string line =
+      absl::StrCat("* alice sent the file \"photo.png\" (3000 bytes): ", inbox_, "/photo.png");
+  for (const bool terminal : {false, true}) {
+    Listener bob(server_, {"-u", "bob", "--allow=alice", "--accept-files", inbox_, "-c", "2"},
+                 terminal ? Terminal("dumb") : ProcessOptions());
+    Say(server_, {"-u", "alice", "-t", "bob"}, line);
+    bob.process().WaitForLines(1, 1);
+    EXPECT_EQ(Send("alice", "photo.png").exit_code, 0);
+    const std::string printed = bob.All();
+    std::filesystem::remove(inbox_ + "/photo.png");
+    if (terminal) {
+      EXPECT_THAT(printed,
+                  MatchesRegex(absl::StrCat(
+                      ".{8} alice [(]private[)]: [*] [^\n]*\n.{8} [*] alice sent[^\n]*\n")));
+    } else {
+      EXPECT_EQ(printed, absl::StrCat("alice\t", line, "\n", line, "\n"));
+    }
+  }
+}
+
+TEST_F(ChatListenFiles, EachRefusedFileIsSaidOnce) {
+  Listener bob(server_, {"-u", "bob", "--allow=alice", "--accept-files", inbox_, "-c", "1"});
+  std::ofstream(inbox_ + "/taken.png") << "untouched";
+  Send("carol", "photo.png");
+  bob.process().WaitForText(
+      2, "carol: refused the file \"photo.png\": not among those whom --allow names\n");
+  Send("alice", "taken.png");
+  bob.process().WaitForText(2, "alice: refused the file \"taken.png\": File exists\n");
+  EXPECT_EQ(Send("alice", "photo.png").exit_code, 0);
+  EXPECT_THAT(bob.All(), HasSubstr("photo.png"));
+  const std::vector<std::string> refusals =
+      absl::StrSplit(bob.process().Stderr(), "refused the file");
+  EXPECT_EQ(refusals.size(), 3u) << bob.process().Stderr();
+}
+
+// ---- A slow reader ----
+
+TEST(ChatListen, ReadsOnWhileItsReaderStandsStill) {
+  FakeServer server;
+  Pipe pipe;
+  Process listener(Command(server, {}), pipe.Into());
+  pipe.CloseWriter();
+  server.Accept();
+  server.LogIn();
+  // More than the kernel holds for the two of them.
+  constexpr int kMessages = 30'000;
+  std::string expected;
+  for (int i = 0; i < kMessages; ++i) {
+    const std::string body = absl::StrCat(i, std::string(900, 'x'));
+    server.Send(FakeServer::Message("ann", body));
+    absl::StrAppend(&expected, "ann\t", body, "\n");
+  }
+  server.Close();
+  listener.WaitForText(2, "closed the connection");
+  // It has ended, and all of it is still there.
+  EXPECT_TRUE(pipe.ReadAll() == expected);
+  EXPECT_EQ(listener.Wait(), 69);
+}
+
+TEST(ChatListen, WhatItReadsAheadIsBounded) {
+  FakeServer server;
+  Pipe pipe;
+  Process listener(Command(server, {"-F", "%s"}), pipe.Into());
+  pipe.CloseWriter();
+  server.Accept();
+  server.LogIn();
+  constexpr size_t kBound = size_t{64} << 20;
+  constexpr size_t kOfTheKernel = size_t{32} << 20;
+  const std::string body(1000, 'x');
+  const std::string message = FakeServer::Message("ann", body);
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += message;
+  const size_t sent = server.SendUntilItStops(many, kBound, 3000);
+  EXPECT_LT(sent, kBound + kOfTheKernel);
+  EXPECT_LT(MostMemory(listener), static_cast<int64_t>((kBound + kOfTheKernel) / 1024));
+  // It goes on as its reader does.
+  const size_t bytes = sent / message.size() * body.size();
+  const std::string read = pipe.Read(bytes);
+  EXPECT_EQ(read.size(), bytes);
+  EXPECT_EQ(read.find_first_not_of('x'), read.npos);
+  // And ends with it, full or not.
+  server.SendUntilItStops(many, kBound, 0);
+  pipe.CloseReader();
+  EXPECT_EQ(listener.Wait(), 128 + SIGPIPE);
+}
+
+TEST(ChatListen, SaysThatItMayHaveBeenCutForBeingSlow) {
+  FakeServer server;
+  Pipe pipe;
+  Process listener(Command(server, {}), pipe.Into());
+  server.Accept();
+  server.LogIn();
+  const std::string message = FakeServer::Message("ann", std::string(1000, 'x'));
+  for (int i = 0; i < 30'000; ++i) server.Send(message);
+  server.Reset();
+  listener.WaitForText(2, "cut by the server, perhaps for being too far behind");
+  pipe.CloseReader();
+  EXPECT_EQ(listener.Wait(), 128 + SIGPIPE);
+}
+
+// ---- How it ends ----
+
+TEST(ChatListen, EndsWhenItIsIdle) {
+  ChatServer server;
+  Listener listener(server, {"--idle", "1s"});
+  Say(server, {"-u", "ann"}, "one");
+  EXPECT_EQ(listener.All(), "ann\tone\n");
+  EXPECT_EQ(RunProcess(Command("chat-listen", server, {"--idle", "0.1", "-c", "1"})).exit_code,
+            124);
+}
+
+TEST(ChatListen, WhoLogsInAgainIsNotIdleMeanwhile) {
+  FakeServer server;
+  Process listener(Command(server, {"--idle", "300ms", "--reconnect=forever"}));
+  server.Accept();
+  server.LogIn();
+  server.Reset();
+  server.Accept();  // after a back-off that may be longer than the time
+  server.LogIn();
+  EXPECT_EQ(listener.Wait(), 0);
+  EXPECT_THAT(listener.Stderr(), HasSubstr("connected again"));
+}
+
+TEST(ChatListen, OfNoMessagesItSeesOnlyThatItListens) {
+  ChatServer server;
+  Listener listener(server, {"-c", "0"});
+  EXPECT_EQ(listener.All(), "");
+  server.process().Signal(SIGKILL);
+  server.process().Wait();
+  EXPECT_EQ(RunProcess(Command("chat-listen", server, {"-c", "0"})).exit_code, 69);
+}
+
+TEST(ChatListen, ATimeInWhichItNeverListenedIsNoSuccess) {
+  FakeServer silent;
+  const Result unanswered = RunProcess(Command(silent, {"-W", "300ms"}));
+  EXPECT_EQ(unanswered.exit_code, 124);
+  EXPECT_THAT(unanswered.err, HasSubstr("not logged in within 300ms"));
+  std::string dead;
+  {
+    const FakeServer gone;
+    dead = gone.url();
+  }
+  const Result refused = RunProcess(
+      {Runfile("tools/chat-listen/chat-listen"), "-s", dead, "-W", "300ms", "--reconnect=forever"});
+  EXPECT_EQ(refused.exit_code, 124);
+  EXPECT_THAT(refused.err, ContainsRegex("not logged in within 300ms: cannot reach .*refused"));
+}
+
+TEST(ChatListen, SaysGoodbyeWhenItIsToldToEnd) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    FakeServer server;
+    Process listener(Command(server, {}));
+    server.Accept();
+    server.LogIn();
+    server.Send(FakeServer::Message("ann", "hello"));
+    listener.WaitForLines(1, 1);
+    listener.Signal(signal);
+    EXPECT_TRUE(server.AwaitEnd());
+    EXPECT_EQ(listener.Wait(), 128 + signal);
+  }
+}
+
+TEST(ChatListen, SignalsThatWereSwitchedOffStaySo) {
+  FakeServer server;
+  std::string command = "trap '' INT TERM; exec";
+  for (const std::string& word : Command(server, {"-c", "2"})) {
+    absl::StrAppend(&command, " '", word, "'");
+  }
+  Process listener({"/bin/sh", "-c", command});
+  server.Accept();
+  server.LogIn();
+  server.Send(FakeServer::Message("ann", "one"));
+  listener.WaitForLines(1, 1);
+  listener.Signal(SIGINT);
+  listener.Signal(SIGTERM);
+  server.Send(FakeServer::Message("ann", "two"));
+  EXPECT_EQ(listener.Wait(), 0);
+  EXPECT_EQ(listener.Stdout(), "ann\tone\nann\ttwo\n");
+}
+
+// ---- Connections that are lost ----
+
+TEST(ChatListen, ConnectsAgainUnderItsName) {
+  FakeServer server;
+  Process listener(
+      Command(server, {"--json", "--reconnect=forever", "-c", "2", "--from=ann", "-u", "bob"}));
+  EXPECT_EQ(server.Accept(), "bob");
+  server.LogIn();
+  server.Send(FakeServer::Message("ann", "before"));
+  listener.WaitForLines(1, 1);
+  server.Reset();
+  // The server still believes in the old connection.
+  EXPECT_EQ(server.Accept(), "bob");
+  server.Refuse();
+  EXPECT_EQ(server.Accept(), "bob");
+  server.LogIn();
+  server.Send(FakeServer::Message("ann", "after"));
+  EXPECT_EQ(listener.Wait(), 0) << listener.Stderr();
+  EXPECT_THAT(listener.Stdout(),
+              ContainsRegex("\"before\"[}]\n"
+                            "[{]\"v\":1,\"time\":\"[^\"]*\",\"kind\":\"notice\",\"dialect\":"
+                            "\"chaton\",\"detail\":\"gap\",\"body\":\"connected again after "
+                            "[^;]*; what was said meanwhile is not here\"[}]\n.*\"after\"[}]\n$"));
+  EXPECT_THAT(listener.Stderr(), HasSubstr("connected again after "));
+}
+
+TEST(ChatListen, LoginsAloneAreNoProgress) {
+  FakeServer server;
+  Process listener(Command(server, {"--reconnect=2"}));
+  for (int login = 0; login < 3; ++login) {
+    server.Accept();
+    server.LogIn();
+    server.Close();
+  }
+  EXPECT_EQ(listener.Wait(), 69);
+}
+
+TEST(ChatListen, SaysTheNameThatItHasTaken) {
+  ChatServer server;
+  Listener chosen(server, {"-c", "0"});
+  EXPECT_EQ(chosen.process().Wait(), 0);
+  EXPECT_THAT(chosen.process().Stderr(), ContainsRegex("logged in as [^ ]*-listen\n"));
+  Listener asked(server, {"-c", "0", "-u", "bob"});
+  EXPECT_EQ(asked.process().Wait(), 0);
+  EXPECT_EQ(asked.process().Stderr(), "");
 }
 
 }  // namespace

@@ -12,11 +12,14 @@
 #include "asio/steady_timer.hpp"
 
 namespace chat::tools {
-DirectDesk::DirectDesk(asio::io_context& io, Inbox& inbox, Printer& printer,
-                       Diagnostics& diagnostics)
+
+DirectDesk::DirectDesk(asio::io_context& io, Inbox& inbox, Printer& printer, OutputQueue& queue,
+                       Refusals& refusals, Diagnostics& diagnostics)
     : io_(io),
       inbox_(inbox),
       printer_(printer),
+      queue_(queue),
+      refusals_(refusals),
       diagnostics_(diagnostics),
       changed_(io.get_executor()) {}
 
@@ -68,16 +71,21 @@ asio::awaitable<absl::Status> DirectDesk::Take(client::DirectConnection& connect
   std::shared_ptr<client::IncomingFile> file;
   for (;;) {
     const absl::StatusOr<std::vector<DirectEvent>> events = co_await connection.Receive();
-    if (absl::IsOutOfRange(events.status())) co_return absl::OkStatus();
+    if (absl::IsOutOfRange(events.status())) {
+      const absl::Status written = co_await queue_.WaitUntilWritten();
+      if (!written.ok()) co_return EnoughHasCome();  // whoever watches the queue says why
+      co_return absl::OkStatus();
+    }
     if (!events.ok()) co_return events.status();
     absl::Status status;
     for (const DirectEvent& event : *events) {
       status = Handle(event, parties.self, from, &file);
       if (!status.ok()) break;
     }
-    const absl::Status written = co_await printer_.Flush();
-    if (!written.ok()) co_return EnoughHasCome();  // whoever watches the printer says why
+    printer_.Flush();
     if (!status.ok()) co_return status;
+    const absl::Status room = co_await queue_.WaitForRoom();
+    if (!room.ok()) co_return EnoughHasCome();
   }
 }
 
@@ -92,8 +100,8 @@ absl::Status DirectDesk::Handle(const DirectEvent& event, const std::string& sel
   if (printer_.enough()) return EnoughHasCome();
   const absl::Status status = HandlePiece(*piece, self, from, file);
   if (status.ok() || absl::IsCancelled(status)) return status;
-  return absl::Status(status.code(),
-                      absl::StrCat("refused the file \"", piece->name, "\": ", status.message()));
+  refusals_.SayFile(from, piece->name, status.message());
+  return absl::CancelledError("a file was refused");
 }
 
 absl::Status DirectDesk::HandlePiece(const DirectFilePiece& piece, const std::string& self,
@@ -107,6 +115,7 @@ absl::Status DirectDesk::HandlePiece(const DirectFilePiece& piece, const std::st
   if ((*file)->name() != piece.name) {
     return absl::DataLossError("it began in the middle of another one");
   }
+  inbox_.OnPiece();
   if (absl::Status status = (*file)->Append(piece.content); !status.ok()) return status;
   if (!piece.last) return absl::OkStatus();
   const std::shared_ptr<client::IncomingFile> whole = std::exchange(*file, nullptr);

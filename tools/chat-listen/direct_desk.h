@@ -18,21 +18,24 @@
 #include "libchat/client/signal.h"
 #include "libchat/event/user.h"
 #include "tools/chat-listen/inbox.h"
+#include "tools/chat-listen/output_queue.h"
 #include "tools/chat-listen/printer.h"
 #include "tools/common/diagnostics.h"
+#include "tools/common/refusals.h"
 
 namespace chat::tools {
 
 // Everything that came over a connection is confirmed together, when the sender has ended it and
 // all of it was printed. What cannot be taken, a file with a forbidden name above all, ends the
-// connection with a reset.
+// connection with a reset, and is said here.
 //
 // Thread safety: none; it lives on the thread that runs `io`.
 class DirectDesk {
  public:
-  // All references outlive this. At most Inbox::kOfOne connections of one user are taken at a time,
-  // and Inbox::kInAll: each has one file under way at most.
-  DirectDesk(asio::io_context& io, Inbox& inbox, Printer& printer, Diagnostics& diagnostics);
+  // All references outlive this; `printer` prints into `queue`. At most Inbox::kOfOne connections
+  // of one user are taken at a time, and Inbox::kInAll: each has one file under way at most.
+  DirectDesk(asio::io_context& io, Inbox& inbox, Printer& printer, OutputQueue& queue,
+             Refusals& refusals, Diagnostics& diagnostics);
 
   // `from`, who is allowed to, asks `self` for a direct connection, over `client`: accepts that.
   // Why not, if it cannot be; the request is still open then.
@@ -55,6 +58,8 @@ class DirectDesk {
   asio::io_context& io_;
   Inbox& inbox_;
   Printer& printer_;
+  OutputQueue& queue_;
+  Refusals& refusals_;
   Diagnostics& diagnostics_;
   client::Signal changed_;
   std::map<std::string, size_t> of_one_;  // accepted or open, by sender

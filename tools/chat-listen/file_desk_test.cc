@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -29,16 +30,32 @@ using testing::TempDir;
 
 constexpr int64_t kPiece = 1024;
 
+// Knows whose files were refused.
+class FakeSession final : public ClientSession {
+ public:
+  absl::Status Login(absl::string_view) override { return absl::OkStatus(); }
+  absl::Status RefuseFile(UserRef from) override {
+    refused.push_back(Display(from));
+    return absl::OkStatus();
+  }
+  Step OnBytes(absl::string_view) override { return {}; }
+
+  std::vector<std::string> refused;
+};
+
 class FileDeskTest : public ::testing::Test {
  protected:
   explicit FileDeskTest(absl::Duration idle = FileDesk::kIdle)
       : changed_(io_.get_executor()),
         output_(io_.get_executor(), STDOUT_FILENO),
-        printer_(PrintOptions(), output_, changed_),
+        queue_(io_.get_executor(), output_, changed_),
+        printer_(PrintOptions(), queue_),
         diagnostics_("test", err_),
         refusals_(diagnostics_),
         inbox_({dir_.path(), *client::FileReceiver::Open(dir_.path())}, printer_),
-        desk_(io_, inbox_, refusals_, idle) {}
+        desk_(io_, inbox_, refusals_, idle) {
+    desk_.OnConnected(session_);
+  }
 
   // The `number`th piece of a file of `size` bytes, which has `number` in every place, and 'P' in
   // the padding of the last one.
@@ -49,7 +66,9 @@ class FileDeskTest : public ::testing::Test {
     if (left < kPiece) content.replace(left, kPiece - left, kPiece - left, 'P');
     return {std::move(from), transfer, std::move(name), size, std::move(content)};
   }
-  void Take(const FileChunkReceived& piece) { desk_.Take(piece, "bob"); }
+  void Take(const FileChunkReceived& piece, bool allowed = true) {
+    desk_.Take(piece, "bob", allowed);
+  }
 
   std::set<std::string> Names() const {
     std::set<std::string> names;
@@ -67,11 +86,13 @@ class FileDeskTest : public ::testing::Test {
   asio::io_context io_;
   client::Signal changed_;
   Output output_;
+  OutputQueue queue_;
   Printer printer_;
   std::ostringstream err_;
   Diagnostics diagnostics_;
   Refusals refusals_;
   Inbox inbox_;
+  FakeSession session_;
   FileDesk desk_;
 };
 
@@ -131,7 +152,8 @@ TEST_F(FileDeskTest, WhatDoesNotFitGivesTheFileUp) {
     EXPECT_THAT(Names(), IsEmpty());
     EXPECT_EQ(desk_.size(), 0u);
   }
-  EXPECT_THAT(err_.str(), HasSubstr("alice: refused: the file \"a\": its pieces do not fit"));
+  EXPECT_THAT(err_.str(), HasSubstr("alice: refused the file \"a\": its pieces do not fit"));
+  EXPECT_EQ(session_.refused.size(), 4u);
 }
 
 TEST_F(FileDeskTest, OfARefusedFileTheRestIsDropped) {
@@ -144,14 +166,14 @@ TEST_F(FileDeskTest, OfARefusedFileTheRestIsDropped) {
   }
   EXPECT_THAT(Names(), ElementsAre("taken"));
   EXPECT_EQ(Read("taken"), "untouched");
-  EXPECT_THAT(err_.str(), HasSubstr("alice: refused: the file \"taken\": "));
+  EXPECT_THAT(err_.str(), HasSubstr("alice: refused the file \"taken\": "));
 }
 
 TEST_F(FileDeskTest, TheLargestIsAGibibyte) {
   constexpr int64_t kLimit = int64_t{1} << 30;
   Take(Piece(kAlice, 1, "largest", kLimit));
   EXPECT_EQ(Names().size(), 1u);
-  desk_.GiveUpAll();
+  desk_.OnDisconnected();
   EXPECT_THAT(Names(), IsEmpty());
   Take(Piece(kAlice, 2, "too large", kLimit + 1));
   EXPECT_THAT(Names(), IsEmpty());
@@ -160,15 +182,18 @@ TEST_F(FileDeskTest, TheLargestIsAGibibyte) {
 
 TEST_F(FileDeskTest, OnlySoManyAreUnderWay) {
   int32_t transfer = 0;
+  // True if a file begins.
   const auto begin = [&](const User& from) {
-    const size_t before = desk_.size();
+    const size_t before = Names().size();
     ++transfer;
     Take(Piece(from, transfer, absl::StrCat("f", transfer), 2000));
-    return desk_.size() - before;
+    return Names().size() > before;
   };
-  for (int i = 0; i < 8; ++i) EXPECT_EQ(begin(kAlice), 1u);
-  EXPECT_EQ(begin(kAlice), 0u);
-  EXPECT_THAT(err_.str(), HasSubstr("alice: refused: the file \"f9\": enough files are under way"));
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(begin(kAlice));
+  EXPECT_FALSE(begin(kAlice));
+  EXPECT_THAT(err_.str(), HasSubstr("alice: refused the file \"f9\": 8 files of this sender are "
+                                    "under way, which is the limit"));
+  EXPECT_THAT(session_.refused, ElementsAre("alice"));
   // What comes later of that one is not taken for a whole file.
   Take(Piece(kAlice, 1, "f1", 2000, 1));
   Take(Piece(kAlice, 9, "f9", 2000, 1));
@@ -176,10 +201,65 @@ TEST_F(FileDeskTest, OnlySoManyAreUnderWay) {
   EXPECT_EQ(Names().count("f9"), 0u);
 
   for (int server = 1; server <= 7; ++server) {
-    for (int i = 0; i < 8; ++i) EXPECT_EQ(begin(User("alice", server)), 1u);
+    for (int i = 0; i < 8; ++i) EXPECT_TRUE(begin(User("alice", server)));
   }
+  EXPECT_TRUE(begin(User("carol")));
   EXPECT_EQ(desk_.size(), 64u);
-  EXPECT_EQ(begin(User("carol")), 0u);
+  EXPECT_FALSE(begin(User("carol")));
+  EXPECT_THAT(err_.str(), HasSubstr("64 files of all senders are under way"));
+}
+
+TEST_F(FileDeskTest, WhatWasRefusedDoesNotBeginInItsMiddle) {
+  for (int transfer = 1; transfer <= 9; ++transfer) {
+    Take(Piece(kAlice, transfer, absl::StrCat("f", transfer), 5000));
+  }
+  Take(Piece(kAlice, 1, "f1", 5000, 1));
+  desk_.OnDisconnected();
+  desk_.OnConnected(session_);
+  EXPECT_THAT(Names(), IsEmpty());
+  for (int transfer = 1; transfer <= 9; ++transfer) {
+    Take(Piece(kAlice, transfer, absl::StrCat("f", transfer), 5000));
+  }
+  // There is room again, in which the refused one does not begin.
+  for (int number = 1; number < 5; ++number) Take(Piece(kAlice, 1, "f1", 5000, number));
+  EXPECT_EQ(Names().size(), 8u);
+  Take(Piece(kAlice, 9, "f9", 5000, 1));
+  Take(Piece(kAlice, 9, "f9", 5000, 2));
+  EXPECT_EQ(Names().size(), 8u);
+  EXPECT_EQ(session_.refused.size(), 2u);  // once a transfer
+}
+
+TEST_F(FileDeskTest, ANumberThatIsUsedAgainBeginsAnotherFile) {
+  dir_.Write("taken", "untouched");
+  Take(Piece(kAlice, 1, "taken", 5000));
+  // Its sender has been told, and sends something else.
+  for (int number : {0, 1}) Take(Piece(kAlice, 1, "free", 2000, number));
+  EXPECT_EQ(Read("free").size(), 2000u);
+  EXPECT_EQ(desk_.size(), 0u);
+}
+
+TEST_F(FileDeskTest, EachRefusedTransferIsSaidOnceOnBothSides) {
+  for (int number : {0, 1, 2}) {
+    Take(Piece(User("carol"), 5, "photo.png", 3000, number), /*allowed=*/false);
+  }
+  EXPECT_EQ(err_.str(),
+            "test: carol: refused the file \"photo.png\": not among those whom --allow names\n");
+  EXPECT_THAT(session_.refused, ElementsAre("carol"));
+  EXPECT_THAT(Names(), IsEmpty());
+  EXPECT_EQ(desk_.size(), 0u);
+}
+
+TEST_F(FileDeskTest, RefusedTransfersTakeNoRoomAndAreBounded) {
+  for (int32_t transfer = 0; transfer < 1000; ++transfer) {
+    Take(Piece(User("mallory"), transfer, "x", 5000), /*allowed=*/false);
+  }
+  EXPECT_EQ(desk_.size(), FileDesk::kRefusedOfOne);
+  for (int server = 1; server <= 2000; ++server) {
+    Take(Piece(User("mallory", server), 1, "x", 5000), /*allowed=*/false);
+  }
+  EXPECT_EQ(desk_.size(), FileDesk::kRefusedInAll);
+  Take(Piece(kAlice, 1, "mine", 100));
+  EXPECT_EQ(Read("mine").size(), 100u);
 }
 
 class QuietFileDeskTest : public FileDeskTest {
@@ -205,7 +285,7 @@ TEST_F(QuietFileDeskTest, WhoStopsInTheMiddleLeavesNothing) {
   AwaitTimer();
   EXPECT_EQ(desk_.size(), 0u);
   EXPECT_THAT(Names(), IsEmpty());
-  EXPECT_THAT(err_.str(), HasSubstr("alice: refused: the file \"a\": the rest of it has not come"));
+  EXPECT_THAT(err_.str(), HasSubstr("alice: refused the file \"a\": the rest of it has not come"));
   // And so does the next one.
   Take(Piece(kAlice, 2, "b", 5000, 0));
   AwaitTimer();

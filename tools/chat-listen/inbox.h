@@ -3,6 +3,7 @@
 #ifndef TOOLS_CHAT_LISTEN_INBOX_H_
 #define TOOLS_CHAT_LISTEN_INBOX_H_
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -40,9 +41,14 @@ class Inbox {
   // kCancelled if it was not printed: enough had come.
   absl::Status Finish(client::IncomingFile& file, UserRef from, UserRef to);
 
+  // A piece of a file has been taken.
+  void OnPiece() { last_piece_ = std::chrono::steady_clock::now(); }
+  std::chrono::steady_clock::time_point last_piece() const { return last_piece_; }
+
  private:
   const InboxOptions options_;
   Printer& printer_;
+  std::chrono::steady_clock::time_point last_piece_;
 };
 
 // Nobody waits for it any more: the count is reached.

@@ -4,11 +4,13 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,7 +18,12 @@
 #include "asio/io_context.hpp"
 #include "libchat/client/file_receiver.h"
 #include "libchat/dialect/registry.h"
+#include "libchat/event/user.h"
+#include "tools/chat-listen/body_pattern.h"
+#include "tools/chat-listen/line_style.h"
 #include "tools/chat-listen/listener.h"
+#include "tools/chat-listen/printer.h"
+#include "tools/common/allowed.h"
 #include "tools/common/client_flags.h"
 #include "tools/common/diagnostics.h"
 #include "tools/common/event_loop.h"
@@ -60,13 +67,33 @@ void Declare(Settings& settings, Flags* flags) {
   settings.Flag("-0,--null", "End each message with a NUL byte, and print it as it came",
                 &flags->null);
   settings.Flag("--raw", "Print messages as they came: they can drive a terminal", &flags->raw);
-  settings.Number("-c,--count", "End after N messages and files", 1, &flags->listen.print.count);
+  settings.Number("-c,--count", "End after N messages and files; 0: as soon as it listens", 0,
+                  &flags->listen.print.count);
   settings.Duration("-W,--timeout",
                     "End after this time, counted from the start; exit code 124 if --count was not "
-                    "reached",
+                    "reached, or if it was never logged in",
                     &flags->listen.timeout);
-  settings.Text("--from", "USER", "Only messages from USER, or USER@7 of the merged server 7",
-                &flags->listen.print.from);
+  settings.Duration("--idle",
+                    "End when nothing was printed for so long; exit code 124 if --count was not "
+                    "reached",
+                    &flags->listen.idle);
+  settings.List("--from", "USER[,USER]",
+                "Only messages from these; USER@7 is on the merged server 7",
+                [flags](absl::string_view value) {
+                  absl::StatusOr<std::vector<User>> users = ParseUserNames(value);
+                  if (!users.ok()) return users.status();
+                  std::vector<User>& from = flags->listen.print.from;
+                  from.insert(from.end(), users->begin(), users->end());
+                  return absl::OkStatus();
+                });
+  settings.Value("--grep", "REGEX",
+                 "Only messages that this POSIX extended regular expression is found in",
+                 [flags](absl::string_view value) {
+                   absl::StatusOr<BodyPattern> pattern = BodyPattern::Compile(std::string(value));
+                   if (!pattern.ok()) return pattern.status();
+                   flags->listen.print.grep = *std::move(pattern);
+                   return absl::OkStatus();
+                 });
   settings.Value("--only", "KIND", "Only \"public\" or only \"private\" messages",
                  [flags](absl::string_view value) {
                    if (value != "public" && value != "private") {
@@ -89,16 +116,23 @@ void Declare(Settings& settings, Flags* flags) {
 
 // How the flags want messages printed on a terminal, or on something else.
 void ChooseFormat(const Flags& flags, bool terminal, PrintOptions* print) {
-  const bool as_it_came = flags.null || flags.raw;
-  Format format = *Format::Parse(as_it_came ? "%f\\t%s" : "%f\\t%q");
-  if (flags.json) format = *Format::Parse("%j");
-  if (flags.format.has_value()) format = *flags.format;
-  const absl::string_view end = flags.null ? absl::string_view("\0", 1) : "\n";
-  // A format of the user's own says itself where its lines end.
-  print->format = flags.format.has_value() && !flags.null ? format : format.With(end);
+  const std::string end = flags.null ? std::string(1, '\0') : "\n";
+  if (flags.json) {
+    print->format = Format::Parse("%j")->With(end);
+  } else if (flags.format.has_value()) {
+    // It says itself where its lines end.
+    print->format = flags.null ? flags.format->With(end) : *flags.format;
+  }
   print->raw = flags.raw                 ? Format::Raw::kAll
                : flags.null || !terminal ? Format::Raw::kBody
                                          : Format::Raw::kNothing;
+  // What is to be split at NUL bytes is for a program, on a terminal too.
+  print->style.terminal = terminal && !flags.null;
+  print->style.colour =
+      print->style.terminal && MayColour(std::getenv("NO_COLOR"), std::getenv("TERM"));
+  print->style.raw_bodies = flags.raw || flags.null;
+  print->style.raw_names = flags.raw;
+  print->style.end = end;
 }
 
 // What the flags say together. InvalidArgument if that cannot be.
@@ -173,6 +207,9 @@ int Main(int argc, char** argv) {
     return *code;
   }
 
+  // Writes fail then, and say so: of the output, and of a file over the limit of this process.
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
   asio::io_context io(1);
   Output output(io.get_executor(), STDOUT_FILENO);
   Listener listener(io, flags.listen, output, diagnostics);
@@ -188,5 +225,6 @@ int main(int argc, char** argv) {
   if (code == chat::tools::kExitBrokenPipe) chat::tools::DieOf(SIGPIPE);
   if (code == chat::tools::kExitInterrupted) chat::tools::DieOf(SIGINT);
   if (code == chat::tools::kExitTerminated) chat::tools::DieOf(SIGTERM);
+  if (code == 128 + SIGHUP) chat::tools::DieOf(SIGHUP);
   return code;
 }

@@ -1,41 +1,81 @@
 #include "tools/chat-listen/printer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
 
 namespace chat::tools {
+namespace {
 
-Printer::Printer(PrintOptions options, Output& output, client::Signal& changed)
-    : options_(std::move(options)), output_(output), changed_(changed) {}
+std::vector<std::string> AsShown(const std::vector<User>& users) {
+  std::vector<std::string> shown;
+  for (const User& user : users) shown.push_back(Display(user));
+  return shown;
+}
 
-bool Printer::Add(Message message, bool is_private) {
-  if (enough()) return false;
-  if (options_.only_private.has_value() && *options_.only_private != is_private) return true;
-  if (!options_.from.empty() && options_.from != message.from) return true;
-  const Moment now(absl::Now());
-  message.time = &now;
+// A user as Display shows it, which is nearly always the name itself.
+class Shown {
+ public:
+  explicit Shown(UserRef user)
+      : name_(user.name), displayed_(user.server == 0 ? "" : Display(user)) {}
+  operator absl::string_view() const {  // NOLINT: it stands for the text
+    return displayed_.empty() ? name_ : absl::string_view(displayed_);
+  }
+
+ private:
+  const absl::string_view name_;
+  const std::string displayed_;
+};
+
+}  // namespace
+
+Printer::Printer(PrintOptions options, OutputQueue& queue)
+    : options_(std::move(options)), from_(AsShown(options_.from)), queue_(queue) {}
+
+bool Printer::IsWanted(absl::string_view from, absl::string_view body, bool is_private) const {
+  if (options_.only_private.has_value() && *options_.only_private != is_private) return false;
+  if (!from_.empty() && std::find(from_.begin(), from_.end(), from) == from_.end()) return false;
+  return !options_.grep.has_value() || options_.grep->Matches(body);
+}
+
+void Printer::Print(Message message) {
+  const bool clock = !options_.format.has_value() && options_.style.terminal;
+  if (!now_.has_value()) {
+    const absl::Time now = absl::Now();
+    now_.emplace(now);
+    if (clock) clock_ = ClockTime(now);
+  }
+  message.time = &*now_;
   message.dialect = options_.dialect;
-  options_.format.Append(message, options_.raw, &batch_);
-  ++printed_;
-  return true;
+  if (options_.format.has_value()) {
+    options_.format->Append(message, options_.raw, &queue_.batch());
+  } else {
+    AppendLine(message, options_.style, clock_, &queue_.batch());
+  }
 }
 
 bool Printer::AddMessage(const Received& received) {
-  const std::string from = Display(received.from);
-  const std::string to = received.is_private ? Display(received.to) : "";
+  if (enough()) return false;
+  const Shown from(received.from);
+  if (!IsWanted(from, received.body, received.is_private)) return true;
+  const Shown to(received.is_private ? UserRef(received.to) : UserRef());
   Message message;
   message.kind = received.is_private ? "private" : "public";
   message.from = from;
   message.to = to;
   message.body = received.body;
-  return Add(message, received.is_private);
+  Print(message);
+  ++printed_;
+  return true;
 }
 
 bool Printer::AddFile(UserRef from, UserRef to, absl::string_view name, absl::string_view path,
                       uint64_t size) {
-  const std::string sender = Display(from);
-  const std::string receiver = Display(to);
+  if (enough()) return false;
+  const Shown sender(from);
+  if (!IsWanted(sender, name, /*is_private=*/true)) return true;
+  const Shown receiver(to);
   Message message;
   message.kind = "file";
   message.from = sender;
@@ -43,32 +83,38 @@ bool Printer::AddFile(UserRef from, UserRef to, absl::string_view name, absl::st
   message.body = name;
   message.path = path;
   message.size = size;
-  return Add(message, /*is_private=*/true);
+  Print(message);
+  ++printed_;
+  return true;
 }
 
 bool Printer::AddNotice(absl::string_view text) {
   // Who wants certain messages does not want these among them.
-  const bool all = options_.from.empty() && !options_.only_private.has_value();
+  const bool all =
+      from_.empty() && !options_.only_private.has_value() && !options_.grep.has_value();
   if (!options_.notices || !all || enough()) return false;
-  const Moment now(absl::Now());
   Message message;
-  message.time = &now;
   message.kind = "notice";
-  message.dialect = options_.dialect;
   message.body = text;
-  options_.format.Append(message, options_.raw, &batch_);
+  Print(message);
   return true;
 }
 
-asio::awaitable<absl::Status> Printer::Flush() {
-  while (writing_) co_await changed_.Wait();
-  if (batch_.empty() || !status_.ok()) co_return status_;
-  writing_ = true;
-  const std::string bytes = std::exchange(batch_, {});
-  status_ = co_await output_.Write(bytes);
-  writing_ = false;
-  changed_.Notify();
-  co_return status_;
+void Printer::AddGap(absl::string_view text) {
+  if (!options_.notices || enough()) return;
+  Message message;
+  message.kind = "notice";
+  message.detail = "gap";
+  message.body = text;
+  Print(message);
+}
+
+void Printer::Flush() {
+  if (std::exchange(printed_before_, printed_) != printed_) {
+    last_printed_ = std::chrono::steady_clock::now();
+  }
+  now_.reset();
+  queue_.Commit();
 }
 
 }  // namespace chat::tools

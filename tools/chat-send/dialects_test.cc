@@ -525,7 +525,8 @@ TEST_P(FilesTest, AFileIsALineOfTheDefaultFormat) {
   const std::string path = directory_.Write("a photo.png", "png");
   EXPECT_EQ(Send("alice", {"-t", "bobby", "--file", path}).exit_code, 0);
   EXPECT_EQ(bob->Wait(), 0);
-  EXPECT_EQ(bob->Stdout(), "alice\ta photo.png\n");
+  EXPECT_EQ(bob->Stdout(), absl::StrCat("* alice sent the file \"a photo.png\" (3 bytes): ", inbox_,
+                                        "/a photo.png\n"));
 }
 
 TEST_P(DirectFilesTest, HostileNamesAreRefusedAndNothingIsWritten) {
@@ -637,7 +638,8 @@ TEST_P(ServerFilesTest, WhatIsNotTakenIsSaidToTheReceiver) {
     EXPECT_EQ(bob->Stdout(), "");
   };
   fails({"--allow=*"}, "the file \"photo.png\": there is no --accept-files");
-  fails({"--allow=carol", "--accept-files=" + inbox_}, "the file \"photo.png\": not among those whom --allow");
+  fails({"--allow=carol", "--accept-files=" + inbox_},
+        "the file \"photo.png\": not among those whom --allow");
   EXPECT_THAT(ListDirectory(inbox_), IsEmpty());
 }
 
@@ -688,7 +690,9 @@ TEST_P(ServerFilesTest, TwoTransfersAtOnceAreKeptApart) {
     SendPiece(carol, 2, "second", second.size(), second.substr(at, 1024));
   }
   EXPECT_EQ(bob->Wait(), 0) << bob->Stderr();
-  EXPECT_EQ(bob->Stdout(), "carol\tfirst\ncarol\tsecond\n");
+  const std::string sent = "* carol sent the file ";
+  EXPECT_EQ(bob->Stdout(), absl::StrCat(sent, "\"first\" (100000 bytes): ", inbox_, "/first\n",
+                                        sent, "\"second\" (100000 bytes): ", inbox_, "/second\n"));
   EXPECT_TRUE(ReadFile(inbox_ + "/first") == first);
   EXPECT_TRUE(ReadFile(inbox_ + "/second") == second);
 }

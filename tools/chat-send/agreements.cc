@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "asio/steady_timer.hpp"
+#include "libchat/event/text.h"
 #include "libchat/event/user.h"
 
 namespace chat::tools {
@@ -47,14 +48,15 @@ std::optional<DirectAddress> Agreements::TakeAddress(const std::string& user) {
   return agreements_.extract({RequestKind::kDirect, user}).mapped().at;
 }
 
-absl::Status Agreements::AskNow(const Key& key) {
-  const absl::Status status = session_->Ask(key.first, ParseUser(key.second), Text());
+absl::Status Agreements::AskNow(const Key& key, absl::string_view reason) {
+  const Text text = Text::From(reason).value_or(Text());
+  const absl::Status status = session_->Ask(key.first, ParseUser(key.second), text);
   if (status.ok()) agreements_[key] = {};
   return absl::IsResourceExhausted(status) ? absl::OkStatus() : status;
 }
 
 asio::awaitable<absl::Status> Agreements::Ask(RequestKind kind, std::string user,
-                                              absl::Duration timeout) {
+                                              std::string reason, absl::Duration timeout) {
   const Key key(kind, std::move(user));
   const int64_t sessions = sessions_;
   asio::steady_timer timer(executor_, absl::ToChronoNanoseconds(timeout));
@@ -69,7 +71,7 @@ asio::awaitable<absl::Status> Agreements::Ask(RequestKind kind, std::string user
   while (session_ != nullptr && sessions_ == sessions) {
     const auto found = agreements_.find(key);
     if (found == agreements_.end()) {
-      if (absl::Status status = AskNow(key); !status.ok()) co_return status;
+      if (absl::Status status = AskNow(key, reason); !status.ok()) co_return status;
     } else if (found->second.state == State::kAgreed) {
       co_return absl::OkStatus();
     } else if (found->second.state != State::kAsked) {

@@ -40,13 +40,15 @@ class Agreements {
   // Where `user` listens, once.
   std::optional<DirectAddress> TakeAddress(const std::string& user);
 
-  // Asks `user`, unless it has agreed already, and waits for the answer.
+  // Asks `user`, unless it has agreed already, and waits for the answer. `reason` is shown to it
+  // where the dialect has a place for that; what is not text is left out.
   //   kPermissionDenied  refused
   //   kNotFound          there is no such user
   //   kDeadlineExceeded  no answer within `timeout`
   //   kUnavailable       the session has ended
   //   as ClientSession::Ask, except kResourceExhausted: then it waits for its turn
-  asio::awaitable<absl::Status> Ask(RequestKind kind, std::string user, absl::Duration timeout);
+  asio::awaitable<absl::Status> Ask(RequestKind kind, std::string user, std::string reason,
+                                    absl::Duration timeout);
 
  private:
   enum class State { kAsked, kAgreed, kRefused, kAbsent };
@@ -58,7 +60,7 @@ class Agreements {
 
   void Settle(RequestKind kind, const User& user, Agreement answer);
   // The question is not open: asks it, if it may be asked now.
-  absl::Status AskNow(const Key& key);
+  absl::Status AskNow(const Key& key, absl::string_view reason);
 
   const asio::any_io_executor executor_;
   client::Signal changed_;

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "asio/co_spawn.hpp"
 #include "asio/io_context.hpp"
@@ -23,10 +24,11 @@ using ::testing::ElementsAre;
 class FakeSession final : public ClientSession {
  public:
   absl::Status Login(absl::string_view) override { return absl::OkStatus(); }
-  absl::Status Ask(RequestKind kind, UserRef to, Text) override {
+  absl::Status Ask(RequestKind kind, UserRef to, Text reason) override {
     if (room == 0) return absl::ResourceExhaustedError("one at a time");
     --room;
-    asked.push_back(absl::StrCat(ToString(kind), " ", Display(to)));
+    const absl::string_view colon = reason.bytes().empty() ? "" : ": ";
+    asked.push_back(absl::StrCat(ToString(kind), " ", Display(to), colon, reason.bytes()));
     return absl::OkStatus();
   }
   Step OnBytes(absl::string_view) override { return {}; }
@@ -44,8 +46,8 @@ class AgreementsTest : public ::testing::Test {
     std::optional<absl::Status> answer;
   };
   void Ask(RequestKind kind, std::string user, Asking* asking,
-           absl::Duration timeout = absl::Hours(1)) {
-    asio::co_spawn(io_, agreements_.Ask(kind, std::move(user), timeout),
+           absl::Duration timeout = absl::Hours(1), std::string reason = "") {
+    asio::co_spawn(io_, agreements_.Ask(kind, std::move(user), std::move(reason), timeout),
                    [asking](std::exception_ptr thrown, absl::Status status) {
                      if (thrown) std::rethrow_exception(thrown);
                      asking->answer = std::move(status);
@@ -134,6 +136,16 @@ TEST_F(AgreementsTest, WaitsForItsTurn) {
   Say(Refused{RequestKind::kTalk, User("bob"), false});
   EXPECT_THAT(session_.asked, ElementsAre("talk bob", "talk eve"));
   EXPECT_FALSE(eve.answer.has_value());
+}
+
+TEST_F(AgreementsTest, SaysWhy) {
+  session_.room = 1;
+  Asking bob, eve;
+  Ask(RequestKind::kTalk, "bob", &bob, absl::Hours(1), "hello");
+  Ask(RequestKind::kTalk, "eve", &eve, absl::Hours(1), "not text: \xff");
+  session_.room = 1;
+  Say(TalkOpened{User("bob")});
+  EXPECT_THAT(session_.asked, ElementsAre("talk bob: hello", "talk eve"));
 }
 
 TEST_F(AgreementsTest, GivesUpInTime) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -93,7 +94,8 @@ TEST(ChatSend, EndsOnlyWithTheLastConfirmation) {
   sender.Write("one\ntwo\n");
   EXPECT_EQ(sender.Wait(), 75);
   EXPECT_THAT(sender.Stderr(), HasSubstr("sent 2, confirmed 0, first unconfirmed is line 1: "
-                                         "no confirmation within 300ms"));
+                                         "no confirmation within 300ms; repeated, what is not "
+                                         "confirmed may arrive twice"));
 }
 
 TEST(ChatSend, JsonLinesBringEveryTextAcross) {
@@ -159,15 +161,18 @@ TEST(ChatSend, CutsItsInputAsItIsTold) {
 
 TEST(ChatSend, JsonKindsSayWhoIsMeant) {
   ChatServer server;
-  Listener bob(server, {"-u", "bob", "-F", "%k %s\\n", "-c", "3"});
+  Listener bob(server, {"-u", "bob", "-F", "%k %s\\n", "-c", "4"});
   Listener eve(server, {"-u", "eve", "-F", "%k %s\\n", "-c", "2"});
-  const Result sent = RunProcess(Send(server, {"-J"}),
-                                 "{\"body\":\"to all\"}\n"
+  const Result sent = RunProcess(Send(server, {"-v", "-J"}),
+                                 "{\"body\":\"to all\"}\n\n"
                                  "{\"kind\":\"notice\",\"body\":\"nobody said this\"}\n"
                                  "{\"kind\":\"private\",\"to\":\"bob\",\"body\":\"to bob\"}\n"
+                                 "{\"to\":\"bob\",\"body\":\"secret\"}\n"
                                  "{\"kind\":\"public\",\"body_b64\":\"Ynll\"}\n");
   EXPECT_EQ(sent.exit_code, 0) << sent.err;
-  EXPECT_EQ(bob.All(), "public to all\nprivate to bob\npublic bye\n");
+  EXPECT_THAT(sent.err, HasSubstr("skipped 1 that chat-listen reports"));
+  EXPECT_THAT(sent.err, HasSubstr("sent 4, confirmed 2"));
+  EXPECT_EQ(bob.All(), "public to all\nprivate to bob\nprivate secret\npublic bye\n");
   EXPECT_EQ(eve.All(), "public to all\npublic bye\n");
 }
 
@@ -179,7 +184,8 @@ TEST(ChatSend, AMessageToOneIsForNobodyElse) {
   for (int i = 1; i <= 1000; ++i) absl::StrAppend(&expected, "ann>bob private ", i, "\n");
   const Result sent = RunProcess(Send(server, {"-v", "-u", "ann", "-t", "bob"}), Seq(1, 1000));
   EXPECT_EQ(sent.exit_code, 0) << sent.err;
-  EXPECT_THAT(sent.err, HasSubstr("sent 1000, confirmed 1000"));
+  EXPECT_THAT(sent.err, HasSubstr("sent 1000, confirmed 0\n"));
+  EXPECT_THAT(sent.err, HasSubstr("sent to bob; chaton does not say whether bob is there (cfp "));
   EXPECT_EQ(bob.All(), expected);
   EXPECT_EQ(RunProcess(Send(server, {"-u", "ann", "to all"})).exit_code, 0);
   EXPECT_EQ(eve.All(), "ann\tto all\n");
@@ -207,6 +213,134 @@ TEST(ChatSend, BadInputIsNamedAndWhatWasBeforeItArrives) {
     EXPECT_THAT(sent.err, HasSubstr("sent 2, confirmed 2"));
     EXPECT_EQ(listener.All(), "a\nb\n");
   }
+}
+
+TEST(ChatSend, WhatCannotBeSentIsLeftOutIfThatIsWanted) {
+  const std::string bad("a\nb\xff\nx\0y\nc\n", 11);
+  const std::string longer = "a\n" + std::string(1025, 'x') + "\nc\n";
+  struct Case {
+    std::vector<std::string> arguments;
+    std::string input;
+    std::string said;
+    std::string printed;
+  };
+  const Case kCases[] = {
+      {{"--invalid=skip"}, bad, "skipped 2, first is line 2: not valid UTF-8\n", "a\nc\n"},
+      {{"--invalid=skip", "--overlong=error"},
+       longer,
+       "skipped 1, first is line 2: 1025 ",
+       "a\nc\n"},
+      {{"--invalid=skip", "-J"},
+       "{\"body\":\"a\"}\n{\"kind\":\"public\",\"to\":\"bob\",\"body\":\"x\"}\n{\"body\":\"c\"}\n",
+       "skipped 1, first is line 2: public, but with",
+       "a\nc\n"},
+      {{"--invalid=replace"}, bad, "", "a\nb\xEF\xBF\xBD\nx\xEF\xBF\xBDy\nc\n"},
+      {{"--invalid=replace"},
+       std::string(1023, 'x') + "\xff\n",
+       "",
+       std::string(1023, 'x') + "\n\xEF\xBF\xBD\n"},
+  };
+  for (const Case& c : kCases) {
+    ChatServer server;
+    const size_t lines = std::count(c.printed.begin(), c.printed.end(), '\n');
+    Listener listener(server, {"-F", "%s\\n", "-c", absl::StrCat(lines)});
+    const Result sent = RunProcess(Send(server, c.arguments), c.input);
+    EXPECT_EQ(sent.exit_code, 0) << sent.err;
+    EXPECT_THAT(sent.err, HasSubstr(c.said));
+    if (c.said.empty()) {
+      EXPECT_EQ(sent.err, "");
+    }
+    EXPECT_EQ(listener.All(), c.printed);
+  }
+}
+
+TEST(ChatSend, EachReceiverGetsEachMessageAndNobodyElse) {
+  ChatServer server;
+  std::vector<std::unique_ptr<Listener>> receivers;
+  for (const char* name : {"bob", "carol", "dave"}) {
+    receivers.push_back(std::make_unique<Listener>(
+        server, std::vector<std::string>{"-u", name, "-F", "%t %k %s\\n", "-c", "3"}));
+  }
+  Listener eve(server, {"-u", "eve", "-c", "1"});
+  const std::string longer(1025, 'x');
+  const Result sent =
+      RunProcess(Send(server, {"-v", "-u", "ann", "-t", "bob,carol", "-t", "dave", "--to=bob"}),
+                 absl::StrCat("one\n", longer, "\n"));
+  EXPECT_EQ(sent.exit_code, 0) << sent.err;
+  EXPECT_THAT(sent.err, HasSubstr("sent 2, confirmed 0\n"));
+  EXPECT_THAT(sent.err, HasSubstr("sent to bob, carol, dave; chaton does not say whether they are "
+                                  "there (cfp does)\n"));
+  const char* const names[] = {"bob", "carol", "dave"};
+  for (size_t i = 0; i < receivers.size(); ++i) {
+    const std::string who = absl::StrCat(names[i], " private ");
+    EXPECT_EQ(receivers[i]->All(),
+              absl::StrCat(who, "one\n", who, longer.substr(1), "\n", who, "x\n"));
+  }
+  EXPECT_EQ(RunProcess(Send(server, {"-u", "ann", "to all"})).exit_code, 0);
+  EXPECT_EQ(eve.All(), "ann\tto all\n");
+}
+
+TEST(ChatSend, QuietSaysNothingOfWhatIsNotKnown) {
+  ChatServer server;
+  EXPECT_EQ(RunProcess(Send(server, {"-q", "-t", "nobody", "hello"})).err, "");
+}
+
+TEST(ChatSend, WhatIsForNobodyIsNotForEverybody) {
+  ChatServer server;
+  Listener eve(server, {"-u", "eve", "-c", "1"});
+  const std::vector<std::string> kCases[] = {
+      {"-t", "", "secret"},
+      {"--to=", "secret"},
+      {"-t", "bob,", "secret"},
+      {"-t", "bob,,carol", "secret"},
+      {"-t", "two words", "secret"},
+      {""},
+      {"", ""},
+  };
+  for (const std::vector<std::string>& arguments : kCases) {
+    EXPECT_EQ(RunProcess(Send(server, arguments)).exit_code, 64);
+  }
+  EXPECT_EQ(RunProcess(Send(server, {"-J"}), "{\"to\":\"\",\"body\":\"secret\"}\n").exit_code, 65);
+  EXPECT_EQ(RunProcess(Send(server, {"-u", "ann", "to all"})).exit_code, 0);
+  EXPECT_EQ(eve.All(), "ann\tto all\n");
+}
+
+TEST(ChatSend, AnEmptyWholeInputIsNoMessageAndADashIsTheInput) {
+  ChatServer server;
+  Listener listener(server, {"-F", "%q\\n", "-c", "1"});
+  const Result nothing = RunProcess(Send(server, {"-v", "-1"}), "");
+  EXPECT_EQ(nothing.exit_code, 0);
+  EXPECT_THAT(nothing.err, HasSubstr("sent 0, confirmed 0"));
+  EXPECT_EQ(RunProcess(Send(server, {"-1", "-"}), "all\nof it").exit_code, 0);
+  EXPECT_EQ(listener.All(), "all\\nof it\n");
+}
+
+TEST(ChatSend, AServerThatDoesNotEndTheConnectionConfirmsNothing) {
+  ChatServer server;
+  Process sender(Send(server, {"-v", "-t", "bob", "--ack-timeout=300ms"}));
+  sender.WaitForText(2, "logged in");
+  server.process().Stop();
+  sender.Write("one\n");
+  EXPECT_EQ(sender.Wait(), 75);
+  EXPECT_THAT(
+      sender.Stderr(),
+      HasSubstr("sent 1, confirmed 0, first unconfirmed is line 1: the server has not ended "
+                "the connection within 300ms; repeated, what is not confirmed may arrive "
+                "twice"));
+}
+
+TEST(ChatSend, WhatItWasStartedToIgnoreItIgnores) {
+  ChatServer server;
+  Listener listener(server, {"-F", "%s\\n", "-c", "1"});
+  std::string command = "trap '' INT HUP; exec";
+  for (const std::string& word : Send(server, {"-v"})) absl::StrAppend(&command, " '", word, "'");
+  Process sender({"/bin/sh", "-c", command});
+  sender.WaitForText(2, "logged in");
+  sender.Signal(SIGINT);
+  sender.Signal(SIGHUP);
+  sender.Write("still here\n");
+  EXPECT_EQ(sender.Wait(), 0) << sender.Stderr();
+  EXPECT_EQ(listener.All(), "still here\n");
 }
 
 TEST(ChatSend, SaysWhyItCouldNotBegin) {
@@ -264,7 +398,7 @@ TEST(ChatSend, GivesUpReconnecting) {
 
 TEST(ChatSend, AnInterruptSaysHowFarItCame) {
   ChatServer server;
-  for (int signal : {SIGINT, SIGTERM}) {
+  for (int signal : {SIGHUP, SIGINT, SIGTERM}) {
     Listener listener(server, {"-c", "2"});
     Process sender(Send(server, {"-v"}));
     sender.Write("one\ntwo\n");

@@ -60,6 +60,8 @@ bool RelaysFiles(const ClientTraits& traits) { return traits.file_way == FileWay
 bool CarriesNone(const ClientTraits& traits) { return !CarriesFiles(traits); }
 bool Talks(const ClientTraits& traits) { return traits.private_way == PrivateWay::kTalk; }
 bool Agrees(const ClientTraits& traits) { return traits.private_way != PrivateWay::kServer; }
+// What is known of a private message that arrives.
+bool Tells(const ClientTraits& traits) { return traits.tells_absent || Agrees(traits); }
 
 std::vector<const Dialect*> DialectsThat(bool (*can)(const ClientTraits&)) {
   std::vector<const Dialect*> found;
@@ -116,9 +118,15 @@ class DialectsTest : public ::testing::TestWithParam<const Dialect*> {
 
   std::vector<std::string> Tool(absl::string_view tool, const std::string& user,
                                 std::vector<std::string> arguments) {
-    std::vector<std::string> argv = {Runfile(absl::StrCat("tools/", tool, "/", tool)), "-s",
-                                     server_.url(), "-u", user};
-    if (dialect_.client_traits().passwords != Passwords::kNever) {
+    std::vector<std::string> argv = {Runfile(absl::StrCat("tools/", tool, "/", tool)), "-u", user};
+    // What `arguments` say themselves may be given once.
+    const auto given = [&arguments](absl::string_view flag) {
+      return std::any_of(arguments.begin(), arguments.end(), [flag](absl::string_view argument) {
+        return absl::StartsWith(argument, flag);
+      });
+    };
+    if (!given("-s")) argv.insert(argv.end(), {"-s", server_.url()});
+    if (dialect_.client_traits().passwords != Passwords::kNever && !given("--password-file")) {
       argv.push_back("--password-file=" + password_file_);
     }
     argv.insert(argv.end(), arguments.begin(), arguments.end());
@@ -207,9 +215,48 @@ TEST_P(DialectsTest, AMessageReachesTheOneWhoAllowsIt) {
   const auto bob = Listen("bobby", {"--allow=carol,alice", "-c2"});
   const Result sent = Send("alice", {"-v", "-t", "bobby"}, "one\ntwo\n");
   EXPECT_EQ(sent.exit_code, 0) << sent.err;
-  EXPECT_THAT(sent.err, HasSubstr("sent 2, confirmed 2"));
+  const absl::string_view unknown = "does not say whether bobby is there";
+  if (Tells(dialect_.client_traits())) {
+    EXPECT_THAT(sent.err, HasSubstr("sent 2, confirmed 2"));
+    EXPECT_THAT(sent.err, Not(HasSubstr(unknown)));
+  } else {
+    EXPECT_THAT(sent.err, HasSubstr("sent 2, confirmed 0\n"));
+    EXPECT_THAT(sent.err, HasSubstr(unknown));
+  }
   EXPECT_EQ(bob->Wait(), 0) << bob->Stderr();
   EXPECT_EQ(bob->Stdout(), "alice\tone\nalice\ttwo\n");
+}
+
+TEST_P(DialectsTest, SeveralReceiversAllGetIt) {
+  const auto bob = Listen("bobby", {"--allow=alice", "-c2", "-F%s\\n"});
+  const auto carol = Listen("carol", {"--allow=alice", "-c2", "-F%s\\n"});
+  const Result sent = Send("alice", {"-v", "-t", "bobby,carol"}, "one\ntwo\n");
+  EXPECT_EQ(sent.exit_code, 0) << sent.err;
+  EXPECT_THAT(sent.err, HasSubstr(Tells(dialect_.client_traits()) ? "sent 2, confirmed 2"
+                                                                  : "sent 2, confirmed 0"));
+  for (Process* listener : {bob.get(), carol.get()}) {
+    EXPECT_EQ(listener->Wait(), 0) << listener->Stderr();
+    EXPECT_EQ(listener->Stdout(), "one\ntwo\n");
+  }
+}
+
+TEST_P(DialectsTest, OfSeveralReceiversThoseWhoAreThereGetIt) {
+  const ClientTraits& traits = dialect_.client_traits();
+  for (const char* to : {"nobody,bobby", "bobby,nobody"}) {
+    const auto bob = Listen("bobby", {"--allow=alice", "-c2", "-F%s\\n"});
+    const Result sent = Send("alice", {"-v", "-t", to}, "one\ntwo\n");
+    EXPECT_EQ(bob->Wait(), 0) << bob->Stderr();
+    EXPECT_EQ(bob->Stdout(), "one\ntwo\n");
+    EXPECT_THAT(sent.err, HasSubstr("sent 2, confirmed 0"));
+    EXPECT_THAT(sent.err, HasSubstr("nobody"));
+    if (Agrees(traits)) {
+      EXPECT_EQ(sent.exit_code, traits.tells_absent ? 68 : 77) << sent.err;
+      EXPECT_THAT(sent.err, HasSubstr("; the others get theirs"));
+      EXPECT_THAT(sent.err, HasSubstr("first unconfirmed is line 1"));
+    } else {
+      EXPECT_EQ(sent.exit_code, traits.tells_absent ? 68 : 0) << sent.err;
+    }
+  }
 }
 
 TEST_P(AgreesTest, NobodyIsAllowedUnlessNamed) {
@@ -220,6 +267,8 @@ TEST_P(AgreesTest, NobodyIsAllowedUnlessNamed) {
     EXPECT_EQ(sent.exit_code, 77);
     EXPECT_THAT(sent.err, HasSubstr("bobby refused"));
     EXPECT_THAT(sent.err, HasSubstr("sent 0, confirmed 0"));
+    const bool tells = dialect_.client_traits().tells_absent;
+    EXPECT_EQ(absl::StrContains(sent.err, "refused, or is not there"), !tells) << sent.err;
     bob->WaitForText(2, "alice: refused: not among those whom --allow names");
     EXPECT_EQ(bob->Stdout(), "");
   }
@@ -506,7 +555,12 @@ TEST_P(FilesTest, FilesArriveAsTheyAre) {
   }
   const Result sent = Send("alice", arguments);
   EXPECT_EQ(sent.exit_code, 0) << sent.err;
-  EXPECT_THAT(sent.err, HasSubstr("sent 7, confirmed 7"));
+  if (CarriesDirectly(dialect_.client_traits())) {
+    EXPECT_THAT(sent.err, HasSubstr("sent 7, confirmed 7"));
+  } else {
+    EXPECT_THAT(sent.err, HasSubstr("sent 7, confirmed 1\n"));
+    EXPECT_THAT(sent.err, HasSubstr("does not say whether bobby kept it"));
+  }
   EXPECT_THAT(sent.err, Not(HasSubstr("%")));  // no progress where there is no terminal
   EXPECT_EQ(bob->Wait(), 0) << bob->Stderr();
   for (const auto& [name, size] : kFiles) {
@@ -632,7 +686,7 @@ TEST_P(ServerFilesTest, WhatIsNotTakenIsSaidToTheReceiver) {
   const std::string path = directory_.Write("photo.png", RandomBytes(5000));
   const auto fails = [&](const std::vector<std::string>& arguments, const std::string& said) {
     const auto bob = Listen("bobby", arguments);
-    EXPECT_EQ(Send("alice", {"-t", "bobby", "--file", path}).exit_code, 0);
+    EXPECT_EQ(Send("alice", {"-t", "bobby", "--file", path}).exit_code, 68);
     bob->WaitForText(2, absl::StrCat("alice: refused: ", said));
     EXPECT_EQ(bob->Stdout(), "");
   };
@@ -658,7 +712,7 @@ TEST_P(ServerFilesTest, SaysWhatHasNotArrived) {
     std::vector<std::string> arguments;
     std::string said;
   } kCases[] = {
-      {{"-t", "bobby", "--file", path}, "no such user, or one who takes no files: bobby"},
+      {{"-t", "bobby", "--file", path}, "bobby did not take photo.png (it exists there, or "},
       {{"-t", "bobby@7", "--file", path}, "no such server: 7, of bobby@7"},
       {{"-t", "nobody", "hello"}, "no such user: nobody"},
       {{"-t", "nobody@7", "hello"}, "no such server: 7, of nobody@7"},
@@ -673,8 +727,68 @@ TEST_P(ServerFilesTest, SaysWhatHasNotArrived) {
   const Result several =
       Send("alice", {"-J"}, "{\"kind\":\"private\",\"to\":\"nobody\",\"body\":\"hello\"}\n");
   EXPECT_EQ(several.exit_code, 68);
-  EXPECT_THAT(several.err, HasSubstr("no such user: one of those written to"));
+  EXPECT_THAT(several.err, HasSubstr("no such user: nobody"));
+  const Result any = Send("alice", {"-J"},
+                          "{\"to\":\"nobody\",\"body\":\"hello\"}\n"
+                          "{\"to\":\"neither\",\"body\":\"hello\"}\n");
+  EXPECT_EQ(any.exit_code, 68);
+  EXPECT_THAT(any.err, HasSubstr("no such user: "));
   bob->WaitForText(2, "alice: refused");
+}
+
+// The receiver says no when the first piece has come, in whatever time the sender has sent all.
+TEST_P(ServerFilesTest, ARefusedFileIsSaidToTheSender) {
+  const std::string small = directory_.Write("small.png", RandomBytes(10));
+  const std::string large = directory_.Write("large.png", RandomBytes(300'000));
+  for (const std::string& path : {small, large}) {
+    TestUser bob(server_.url());
+    EXPECT_TRUE(bob.LogInWithPassword("bobby", kPassword));
+    Process alice(Tool("chat-send", "alice", {"-v", "-t", "bobby", "--file", path}));
+    const FileChunkReceived piece = bob.Await<FileChunkReceived>();
+    EXPECT_TRUE(bob.session().RefuseFile(piece.from).ok());
+    EXPECT_EQ(alice.Wait(), 68);
+    EXPECT_THAT(alice.Stderr(), HasSubstr(absl::StrCat("bobby did not take ", piece.name,
+                                                       " (it exists there, or ")));
+    EXPECT_THAT(alice.Stderr(), HasSubstr("confirmed 0, first unconfirmed is message 1"));
+  }
+}
+
+TEST_P(ServerFilesTest, ARefusedFileIsNoReasonAgainstTheNext) {
+  const auto bob = TakeFiles({"--allow=alice", "-c1", "-F%s\\n"});
+  std::ofstream(inbox_ + "/existing") << "untouched";
+  TestUser carol(server_.url());
+  EXPECT_TRUE(carol.LogInWithPassword("carol", kPassword));
+  Process alice(Tool("chat-send", "alice",
+                     {"-v", "-t", "carol,bobby", "--file", directory_.Write("a", RandomBytes(5000)),
+                      "--file", directory_.Write("b", RandomBytes(5000))}));
+  const FileChunkReceived first = carol.Await<FileChunkReceived>();
+  EXPECT_EQ(first.name, "a");
+  EXPECT_TRUE(carol.session().RefuseFile(first.from).ok());
+  EXPECT_EQ(bob->WaitForLines(1, 1), "a\n");
+  EXPECT_EQ(alice.Wait(), 68) << alice.Stderr();
+  EXPECT_THAT(alice.Stderr(), HasSubstr("carol did not take a ("));
+  EXPECT_THAT(alice.Stderr(), Not(HasSubstr("bobby did not take a ")));
+  EXPECT_THAT(alice.Stderr(), HasSubstr("sent b to carol; "));
+}
+
+TEST_P(DirectFilesTest, AFileForSeveralGoesToEach) {
+  const std::string path = directory_.Write("photo.png", RandomBytes(5000));
+  const auto bob = TakeFiles({"--allow=alice", "-c1"});
+  const std::string other = directory_.path() + "/other";
+  std::filesystem::create_directory(other);
+  const auto carol = Listen("carol", {"--allow=alice", "-c1", "--accept-files=" + other});
+  const Result sent = Send("alice", {"-v", "-t", "bobby,nobody,carol", "--file", path});
+  EXPECT_EQ(sent.exit_code, 77);
+  EXPECT_THAT(sent.err, HasSubstr("nobody refused, or is not there"));
+  EXPECT_THAT(sent.err, HasSubstr("sent 1, confirmed 0, first unconfirmed is message 1"));
+  EXPECT_EQ(bob->Wait(), 0);
+  EXPECT_EQ(carol->Wait(), 0);
+  EXPECT_EQ(ReadFile(inbox_ + "/photo.png"), ReadFile(path));
+  EXPECT_EQ(ReadFile(other + "/photo.png"), ReadFile(path));
+
+  const Result pipe = Send("alice", {"-t", "bobby,carol", "--file=/dev/stdin"}, "once");
+  EXPECT_EQ(pipe.exit_code, 65);
+  EXPECT_THAT(pipe.err, HasSubstr("there are several receivers"));
 }
 
 TEST_P(ServerFilesTest, TwoTransfersAtOnceAreKeptApart) {
@@ -724,7 +838,7 @@ TEST_P(ServerFilesTest, AReceiverThatStandsStillStopsTheSender) {
 #endif  // no sanitizer: with one, memory that is freed stays the process's
   bob->Signal(SIGCONT);
   EXPECT_EQ(alice.Wait(), 0) << alice.Stderr();
-  EXPECT_THAT(alice.Stderr(), HasSubstr("sent 1, confirmed 1"));
+  EXPECT_THAT(alice.Stderr(), HasSubstr("sent 1, confirmed 0\n"));
   EXPECT_EQ(bob->Wait(), 0) << bob->Stderr();
   EXPECT_TRUE(ReadFile(inbox_ + "/large") == content);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -19,8 +20,11 @@
 #include "asio/io_context.hpp"
 #include "libchat/client/url.h"
 #include "libchat/dialect/registry.h"
+#include "libchat/event/user.h"
+#include "tools/chat-send/invalid.h"
 #include "tools/chat-send/sender.h"
 #include "tools/chat-send/source.h"
+#include "tools/common/allowed.h"
 #include "tools/common/client_flags.h"
 #include "tools/common/diagnostics.h"
 #include "tools/common/event_loop.h"
@@ -36,29 +40,39 @@ namespace {
 struct Flags {
   ClientFlags client;
   SendOptions send;
+  SourceOptions source;
   bool null = false;
   bool whole = false;
   bool jsonl = false;
-  std::string delimiter = "\n";
   std::vector<std::string> words;
 };
 
 bool SendsFiles(const ClientTraits& traits) { return traits.file_way != FileWay::kNone; }
+bool SendsDirectly(const ClientTraits& traits) { return traits.file_way == FileWay::kDirect; }
+bool SendsThroughServer(const ClientTraits& traits) { return traits.file_way == FileWay::kServer; }
 bool Registers(const ClientTraits& traits) { return traits.registers; }
 
 void Declare(Settings& settings, Flags* flags) {
   AddClientFlags(settings, &flags->client);
   AddTlsFlags(settings, &flags->client);
   AddPasswordFlags(settings, &flags->client.password);
-  settings.Text(
-      "-t,--to", "USER",
-      "A private message to USER, or USER@7 on the merged server 7; without it, to everyone",
-      &flags->send.to);
+  settings.List("-t,--to", "USER[,USER]",
+                "Privately to each USER (USER@7: on the merged server 7); without it, to everyone",
+                [flags](absl::string_view value) {
+                  const absl::StatusOr<std::vector<User>> users = ParseUserNames(value);
+                  if (!users.ok()) return users.status();
+                  std::vector<std::string>& to = flags->send.to;
+                  for (const User& user : *users) {
+                    const std::string name = Display(user);
+                    if (std::find(to.begin(), to.end(), name) == to.end()) to.push_back(name);
+                  }
+                  return absl::OkStatus();
+                });
   settings.Flag("-0,--null", "Messages on stdin end with a NUL byte instead of a newline",
                 &flags->null);
   settings.Value("-D,--delimiter", "STR", "Messages on stdin end with STR (\\n, \\t, \\xNN known)",
                  [flags](absl::string_view value) {
-                   if (!value.empty() && absl::CUnescape(value, &flags->delimiter)) {
+                   if (!value.empty() && absl::CUnescape(value, &flags->source.delimiter)) {
                      return absl::OkStatus();
                    }
                    return absl::InvalidArgumentError("not a delimiter");
@@ -75,16 +89,28 @@ void Declare(Settings& settings, Flags* flags) {
                    if (overlong.ok()) flags->send.overlong = *overlong;
                    return overlong.status();
                  });
+  settings.Value("--invalid", "HOW",
+                 "What to do with a message that cannot be sent (not UTF-8, a NUL, a bad JSON "
+                 "object): fail (the default), skip (they are counted), or replace its bad bytes",
+                 [flags](absl::string_view value) {
+                   const absl::StatusOr<Invalid> invalid = ParseInvalid(value);
+                   if (invalid.ok()) flags->source.invalid = *invalid;
+                   return invalid.status();
+                 });
   settings.Duration("--ack-timeout",
-                    "Longest wait for the next confirmation of the server, default 30s",
+                    "Longest wait for the next confirmation, or for the server to end the "
+                    "connection where that is the confirmation, default 30s",
                     &flags->send.ack_timeout);
   settings.Duration("--answer-timeout",
                     "Where USER has to agree first: how long that may take, default 60s",
                     &flags->send.answer_timeout);
   settings.List("--file", "PATH",
                 absl::StrCat("Send this file to USER, behind MESSAGE if there is one; stdin is not "
-                             "read. May be repeated. Over: ",
-                             DialectsThat(SendsFiles, AllDialects())),
+                             "read. Exit 0 says that USER's program has taken it (",
+                             DialectsThat(SendsDirectly, AllDialects()),
+                             "), or that the server has it and that USER has not refused it "
+                             "within a second (",
+                             DialectsThat(SendsThroughServer, AllDialects()), ")"),
                 [flags](absl::string_view value) {
                   flags->send.files.emplace_back(value);
                   return absl::OkStatus();
@@ -94,7 +120,7 @@ void Declare(Settings& settings, Flags* flags) {
                              "without MESSAGE and --file this is all. Over: ",
                              DialectsThat(Registers, AllDialects())),
                 &flags->send.make_account);
-  settings.Words("MESSAGE", "One message of these words; without any, stdin is read",
+  settings.Words("MESSAGE", "One message of these words; without any, or as \"-\", stdin is read",
                  &flags->words);
 }
 
@@ -102,12 +128,15 @@ bool ReadsInput(const Flags& flags) {
   return flags.words.empty() && !flags.send.make_account && flags.send.files.empty();
 }
 
-Source MakeSource(const Flags& flags, Input* input) {
-  if (!flags.words.empty()) return Source(absl::StrJoin(flags.words, " "));
+Source MakeSource(const Flags& flags, const ClientTraits& traits, Input* input) {
+  SourceOptions options = flags.source;
+  options.ascii_only = traits.ascii_only;
+  if (!flags.words.empty()) return Source(absl::StrJoin(flags.words, " "), options);
   if (!ReadsInput(flags)) return Source();
-  const Source::Kind kind = flags.jsonl ? Source::Kind::kJsonl : Source::Kind::kText;
-  if (flags.whole) return Source(input, "", kind);
-  return Source(input, flags.null ? std::string(1, '\0') : flags.delimiter, kind);
+  if (flags.jsonl) options.kind = SourceOptions::Kind::kJsonl;
+  if (flags.whole) options.delimiter = "";
+  if (flags.null) options.delimiter = std::string(1, '\0');
+  return Source(input, options);
 }
 
 // InvalidArgument if the dialect of `url` cannot do what the flags say.
@@ -148,7 +177,7 @@ bool ShowsProgress(const Flags& flags) {
 
 int Main(int argc, char** argv) {
   Settings settings("chat-send", "Sends messages and waits until the server has confirmed each.",
-                    "tail -f /var/log/syslog | chat-send -s chaton://chat.example -u syslog");
+                    "tail -f /var/log/syslog | chat-send -s cfp://chat.example -u syslog");
   Flags flags;
   Declare(settings, &flags);
   if (const std::optional<int> code = settings.Parse(argc, argv)) return *code;
@@ -159,6 +188,11 @@ int Main(int argc, char** argv) {
   absl::StatusOr<Account> account = ChooseAccount(settings, flags.client, FindDialect, "");
   if (!account.ok()) {
     diagnostics.Error(account.status().message());
+    return kExitUsage;
+  }
+  if (flags.words == std::vector<std::string>{"-"}) flags.words.clear();
+  if (!flags.words.empty() && absl::StrJoin(flags.words, "").empty()) {
+    diagnostics.Error("MESSAGE is empty");
     return kExitUsage;
   }
   if (ReadsInput(flags) && WasClosed(STDIN_FILENO)) {
@@ -182,7 +216,7 @@ int Main(int argc, char** argv) {
 
   asio::io_context io(1);
   Input input(io.get_executor(), STDIN_FILENO);
-  Source source = MakeSource(flags, &input);
+  Source source = MakeSource(flags, flags.send.account.url.dialect->client_traits(), &input);
   Sender sender(io, flags.send, source, diagnostics);
   return RunToEnd(io, sender.Run());
 }
@@ -195,5 +229,6 @@ int main(int argc, char** argv) {
   const int code = chat::tools::Main(argc, argv);
   if (code == chat::tools::kExitInterrupted) chat::tools::DieOf(SIGINT);
   if (code == chat::tools::kExitTerminated) chat::tools::DieOf(SIGTERM);
+  if (code == 128 + SIGHUP) chat::tools::DieOf(SIGHUP);
   return code;
 }

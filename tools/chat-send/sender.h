@@ -9,6 +9,7 @@
 #include <optional>
 #include <ostream>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,20 +32,22 @@
 #include "tools/common/client_flags.h"
 #include "tools/common/diagnostics.h"
 #include "tools/common/exit_codes.h"
+#include "tools/common/reconnector.h"
 
 namespace chat::tools {
 
 struct SendOptions {
   Account account;
   client::ReconnectPolicy reconnect;
-  // Everything goes to this user. Empty: to everyone, or where a JSON object says.
-  std::string to;
+  // Everything goes to each of these users, none of whom is named twice. Empty: to everyone, or
+  // where a JSON object says.
+  std::vector<std::string> to;
   Overlong overlong = Overlong::kSplit;
   // The longest time without a confirmation while one is due.
   absl::Duration ack_timeout = absl::Seconds(30);
   // The longest time that a user who has to agree may take to answer.
   absl::Duration answer_timeout = absl::Seconds(60);
-  // Sent to `to` behind the messages, in the dialect's FileWay.
+  // Sent to each of `to` behind the messages, in the dialect's FileWay.
   std::vector<std::string> files;
   // Where to show how far a file has come; null: nowhere.
   std::ostream* progress = nullptr;
@@ -55,25 +58,40 @@ struct SendOptions {
 };
 
 // At most kWindow parts are in flight, so a slow server slows the input. A message counts as
-// delivered when the server's confirmation of it has come (the dialect's ClientTraits say which
-// kind there is); with Confirmation::kNone, when the server has closed the connection cleanly
-// behind everything that was sent; over a direct connection, when the other user has closed that.
+// confirmed when
+//   - its own confirmation has come (ClientTraits::private_confirmation and its like);
+//   - else, where a user who is not there is told of, the server has closed the connection cleanly
+//     behind everything that was sent: it has read that, and would have said what it could not do;
+//   - over a direct connection, when the other user has closed that.
+// Anything else is sent, and does not count as confirmed: a private message where nobody tells an
+// absent user from a present one, and a file through the server, of which only a refusal is told.
 //
 // Where a dialect wants an agreement before a private message, each user is asked once, when the
 // first message to it is due, and asked again for what follows after it has ended the talk. (What
 // crosses with such an end is lost in a dialect that confirms nothing, and nobody is told.) A user
 // who refuses, is not there or does not answer ends the input at that message, as a message does
-// that the dialect cannot say: what stands before it is still confirmed.
+// that the dialect cannot say: what stands before it is still confirmed. If there are other
+// receivers, it ends the input only when none is left: the others get everything, and the first
+// failure makes the exit code.
 //
-// What was in flight when a connection broke is sent again on the next one, if there shall be one:
+// What was in flight when a connection broke is sent again on the next one, if there is to be one:
 // nothing is lost, but a message may arrive twice. Where the dialect confirms nothing, a
 // connection that breaks is the end: nobody knows what to send again. So it is with files through
-// the server; that their receiver has kept them is confirmed by nothing at all.
+// the server.
 //
 // Thread safety: none; it lives on the thread that runs `io`.
 class Sender {
  public:
   static constexpr size_t kWindow = 256;
+  // Through the server, a file is refused, if at all, when its first piece arrives. The refusal is
+  // waited for until so long after that piece was sent.
+  static constexpr absl::Duration kRefusalWait = absl::Seconds(1);
+  // Where the receiver has agreed to a talk and the dialect confirms nothing, there are servers
+  // that do not close the connection after a goodbye. The close is waited for so long, and then
+  // the messages count as sent.
+  static constexpr absl::Duration kGoodbyeWait = absl::Seconds(3);
+
+  using SteadyTime = asio::steady_timer::time_point;
 
   // All references outlive this.
   Sender(asio::io_context& io, SendOptions options, Source& source, Diagnostics& diagnostics);
@@ -95,11 +113,16 @@ class Sender {
   // Waits for what is confirmed all together.
   asio::awaitable<absl::Status> Barrier();
   asio::awaitable<absl::Status> ConfirmDirect(const std::string& to);
+  asio::awaitable<absl::Status> AwaitServersEnd();
   // Hands over what comes, until `client` fails: then that is status_.
   asio::awaitable<void> Listen(std::shared_ptr<client::Client> client);
   void OnEvent(const ClientEvent& event);
+  void OnRejected(const Rejected& event);
+  void OnUndeliverable(const Undeliverable& event);
   absl::Status WhyUndelivered(const Undeliverable& event) const;
   void WatchForSilence();
+  // Waits until `time`, or until the connection is of no more use or `*over` is true.
+  asio::awaitable<void> WaitUntil(SteadyTime time, const bool* over);
   // The connection is of no more use.
   void Fail(const absl::Status& status);
 
@@ -108,40 +131,61 @@ class Sender {
   // Moves messages, and then files, to whatever client there is.
   asio::awaitable<void> Produce();
   asio::awaitable<absl::Status> ProduceMessages();
-  asio::awaitable<absl::Status> Send(Outgoing message);
-  asio::awaitable<absl::Status> SendPart(Part part);
-  asio::awaitable<absl::Status> SendFile(client::FileSender& file);
+  asio::awaitable<absl::Status> Send(const Outgoing& message);
+  // `reason`: for a receiver who has to be asked.
+  asio::awaitable<absl::Status> SendPart(Part part, const std::string& reason);
+  // The part is due now: sends or, if its receiver has been lost, drops it.
+  asio::awaitable<absl::Status> SendOrDrop(const Part& part, const std::string& reason);
+  struct File {
+    std::unique_ptr<client::FileSender> content;
+    std::string to;
+    int64_t number = 0;  // as that of a message
+    bool last = true;    // of those that this file is sent to
+  };
+  asio::awaitable<absl::Status> SendFile(File& file);
   // Over the direct connection to the receiver; through the server.
-  asio::awaitable<absl::Status> SendPieces(client::FileSender& file);
-  asio::awaitable<absl::Status> SendChunks(client::FileSender& file);
+  asio::awaitable<absl::Status> SendPieces(File& file);
+  asio::awaitable<absl::Status> SendChunks(File& file);
+  // Behind its last piece: waits for a refusal, and counts and says what has become of the file.
+  asio::awaitable<void> HearOfFile(const File& file, SteadyTime begun);
+  absl::Status WhyNotTaken(const File& file) const;
   // Waits for a client that may send now, and for the agreement of `to` with it, if `kind` names
   // one. Unless it is an error, nothing has changed when it returns.
-  asio::awaitable<absl::Status> Reach(std::optional<RequestKind> kind, const std::string& to);
+  asio::awaitable<absl::Status> Reach(std::optional<RequestKind> kind, const std::string& to,
+                                      const std::string& reason);
   // For that client. An error with which the client has ended, too, is about the client.
-  asio::awaitable<absl::Status> Agree(RequestKind kind, const std::string& to);
+  asio::awaitable<absl::Status> Agree(RequestKind kind, const std::string& to,
+                                      const std::string& reason);
   asio::awaitable<absl::Status> ConnectTo(const std::string& to);
   // What has to be agreed on before a message to `to`.
   std::optional<RequestKind> Needed(const std::string& to) const;
-  bool Confirmable(const Part& part) const;
+  Proof ProofOf(const Part& part) const;
+  // Says, once, that it is not known whether `to` is there.
+  void SayWhatIsNotKnown(const std::string& to);
+  // `to` gets nothing more, from the message `number` on, because of `why`. True if there are
+  // others who do: then that was said.
+  bool Lose(const std::string& to, int64_t number, const absl::Status& why);
+  // Something has gone wrong that ends nothing.
+  void Note(const absl::Status& failure);
   absl::Status Transmit(SendToken token, const Part& part);
   // The same status, which says where in the input it arose.
   absl::Status InMessage(int64_t number, const absl::Status& status) const;
 
   // ---- The end ----
-  bool MayRetry(const absl::Status& status) const;
+  bool MayRetry() const;
   ExitCode ExitFor(const absl::Status& status) const;
-  ExitCode ExitForInput() const;
+  static ExitCode ExitForInput(const absl::Status& status);
   void Report(const absl::Status& failure);
   void Stop(ExitCode code);
 
-  const SendOptions options_;
+  SendOptions options_;  // from the first login on, its account has the name of that
   const ClientTraits traits_;
   Source& source_;
   Diagnostics& diagnostics_;
   asio::io_context& io_;
   asio::signal_set signals_;
   std::mt19937_64 random_;
-  client::Backoff backoff_;
+  Reconnector reconnector_;
 
   // Whoever waits, waits for changed_ and looks at what follows.
   client::Signal changed_;
@@ -150,16 +194,23 @@ class Sender {
   std::string name_;                        // that it is logged in with
   absl::Status status_;                     // of client_
   bool account_made_ = false;
-  bool was_logged_in_ = false;
   bool sending_again_ = false;
   int64_t sending_ = 0;  // the number of the message that Produce has in its hands
   bool input_done_ = false;
   absl::Status input_status_;
-  std::vector<std::unique_ptr<client::FileSender>> files_;
+  std::vector<File> files_;
+  std::map<std::string, absl::Status> lost_;  // receivers, and why they get nothing more
+  absl::Status first_failure_;                // of a receiver or a file, where others went on
+  std::set<std::string> written_to_;  // privately: the first two, for messages that name them
   Ledger ledger_;
-  bool server_barrier_ = false;  // something waits for the server's clean close
-  bool file_begun_ = false;      // through the server: what has gone cannot be told again
-  uint32_t next_transfer_;       // files through the server, told apart
+  bool server_barrier_ = false;       // something waits for the server's clean close
+  bool file_begun_ = false;           // through the server: what has gone cannot be told again
+  const File* on_its_way_ = nullptr;  // the file that a refusal is about, through the server
+  bool file_refused_ = false;         // that one
+  absl::Status refusal_;
+  SteadyTime last_refusal_;
+  bool said_what_is_not_known_ = false;
+  uint32_t next_transfer_;  // files through the server, told apart
   asio::steady_timer silence_;
 
   Agreements agreements_;

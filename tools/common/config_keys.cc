@@ -19,6 +19,7 @@ constexpr absl::string_view kKeys[] = {
     "file",
     "format",
     "from",
+    "invalid",
     "json",
     "jsonl",
     "local",

@@ -42,6 +42,7 @@ std::string FarAway::url(size_t client) const {
 void FarAway::StartCounting() {
   for (std::atomic<int>& received : received_) received = 0;
   server_received_ = 0;
+  ++counting_;
 }
 
 void FarAway::Run() {
@@ -75,6 +76,7 @@ void FarAway::Accept(size_t client) {
   connection.client = client;
   connection.near = listeners_[client].Accept();
   connection.far = ConnectTo(server_port_);
+  connection.counting = counting_;
   connection.usable = received_[client] + 2;
 }
 
@@ -84,9 +86,9 @@ void FarAway::Load(Connection& connection, bool to_client) {
                          bytes.size(), MSG_DONTWAIT);
   bytes.resize(n > 0 ? static_cast<size_t>(n) : 0);
   if (n <= 0) connection.ended[to_client] = true;
-  const int journey = to_client
-                          ? server_received_ + 1
-                          : std::max<int>(received_[connection.client], connection.usable) + 1;
+  const int usable = connection.counting == counting_ ? connection.usable : 0;
+  const int journey =
+      to_client ? server_received_ + 1 : std::max<int>(received_[connection.client], usable) + 1;
   connection.in_transit[to_client].push_back({std::move(bytes), journey, Clock::now() + kJourney});
 }
 

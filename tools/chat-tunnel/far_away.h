@@ -53,6 +53,7 @@ class FarAway {
     size_t client = 0;
     Fd near;                          // to the client
     Fd far;                           // to the server
+    int counting = 0;                 // since which StartCounting it is there
     int usable = 0;                   // the journey that told the client that it is connected
     std::deque<Cargo> in_transit[2];  // to the server, to the client
     bool ended[2] = {false, false};
@@ -67,6 +68,7 @@ class FarAway {
   std::vector<TcpListener> listeners_;
   std::vector<std::atomic<int>> received_;  // by client
   std::atomic<int> server_received_{0};
+  std::atomic<int> counting_{0};
   std::list<Connection> connections_;
   std::atomic<bool> over_{false};
   std::thread thread_;

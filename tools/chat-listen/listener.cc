@@ -17,6 +17,7 @@
 #include "asio/redirect_error.hpp"
 #include "asio/use_awaitable.hpp"
 #include "libchat/event/user.h"
+#include "tools/common/announcement.h"
 #include "tools/common/signals.h"
 
 namespace chat::tools {
@@ -244,7 +245,7 @@ void Listener::OnAsked(const Asked& asked, client::Client& client, const std::st
   } else if (asked.kind == RequestKind::kTalk) {
     status = client.session().Answer(RequestKind::kTalk, asked.from, /*accept=*/true);
     // What somebody has said who cannot ask comes as the reason, and not again.
-    if (status.ok() && !asked.reason.empty()) {
+    if (status.ok() && !asked.reason.empty() && !IsAnnouncement(asked.reason)) {
       printer_.AddMessage(Received{true, asked.from, User(self), asked.reason});
     }
   } else if (options_.account.url.tls) {

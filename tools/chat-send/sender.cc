@@ -20,6 +20,7 @@
 #include "libchat/dialect/registry.h"
 #include "libchat/event/user.h"
 #include "tools/chat-send/progress.h"
+#include "tools/common/announcement.h"
 #include "tools/common/signals.h"
 
 namespace chat::tools {
@@ -110,7 +111,10 @@ asio::awaitable<void> Sender::Serve() {
     if (status.ok()) {
       diagnostics_.Detail(absl::StrCat("logged in to ", ToString(client->url()), " as ", *name));
       (void)reconnector_.OnLoggedIn(absl::Now());
-      options_.account.login = {*name, /*asked_for=*/true};
+      // The shell's own name surprises nobody; one with a number behind it is said.
+      LoginName& login = options_.account.login;
+      if (*name == login.name) login.asked_for = true;
+      SayName(diagnostics_, &options_.account, *name);
       client_ = client;
       name_ = *std::move(name);
       status = co_await Converse();
@@ -442,7 +446,7 @@ asio::awaitable<absl::Status> Sender::Send(const Outgoing& message) {
   }
   const bool is_reason = bodies->size() == 1 && message.body.size() <= kMaxReasonBytes &&
                          !absl::StrContains(message.body, '\n');
-  const std::string reason = is_reason ? message.body : "";
+  const std::string reason = is_reason ? Announce(message.body) : "";
   std::vector<std::string> receivers = options_.to;
   if (receivers.empty()) receivers.push_back(message.to);
   for (const std::string& to : receivers) {

@@ -16,7 +16,7 @@ enum ExitCode : int {
   kExitUnavailable = 69,  // the server refused or cannot be reached
   kExitBug = 70,
   kExitIoError = 74,      // of this machine
-  kExitUnconfirmed = 75,  // messages remain unconfirmed; a retry is safe
+  kExitUnconfirmed = 75,  // messages remain unconfirmed; sent again, they may arrive twice
   kExitProtocol = 76,     // the peer broke the protocol
   kExitRefused = 77,      // login or permission
   kExitBadConfig = 78,

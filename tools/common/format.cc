@@ -219,6 +219,10 @@ absl::StatusOr<ParsedMessage> ParseJson(absl::string_view line) {
         absl::StrCat("\"v\" is ", *record.v, ", and only version 1 is known"));
   }
   using Kind = ParsedMessage::Kind;
+  if (!record.kind.has_value() && record.to_is_null) {
+    // A filter that found no name, perhaps: nobody has said that it is for all.
+    return absl::InvalidArgumentError("\"to\" is null, and \"kind\" does not say public");
+  }
   if (!record.kind.has_value()) {
     message.kind = record.to.has_value() ? Kind::kPrivate : Kind::kPublic;
   } else if (*record.kind == "public" || *record.kind == "private") {

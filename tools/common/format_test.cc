@@ -188,6 +188,10 @@ TEST(Json, WhatIsMeantForOneNeverGoesToAll) {
   EXPECT_EQ(Explained(R"({"kind":null,"to":"bob","body":"x"})"), "to bob: x");
   EXPECT_EQ(Explained(R"({"kind":"private","to":"bob","body":"x"})"), "to bob: x");
   EXPECT_EQ(Explained(R"({"kind":"public","to":null,"body":"x"})"), "to all: x");
+  EXPECT_EQ(Explained(R"({"to":null,"body":"x"})"),
+            "\"to\" is null, and \"kind\" does not say public");
+  EXPECT_EQ(Explained(R"({"kind":null,"to":null,"body":"x"})"),
+            "\"to\" is null, and \"kind\" does not say public");
   EXPECT_EQ(Explained(R"({"kind":"public","to":"bob","body":"x"})"), "public, but with \"to\"");
   EXPECT_EQ(Explained(R"({"kind":"public","to":"","body":"x"})"), "public, but with \"to\"");
   EXPECT_EQ(Explained(R"({"kind":"private","body":"x"})"), "private, but without \"to\"");

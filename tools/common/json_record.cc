@@ -246,7 +246,10 @@ absl::Status SetNumber(absl::string_view key, absl::string_view json,
 absl::Status Set(absl::string_view key, absl::string_view json, JsonRecord* record) {
   if (key == "v") return SetNumber(key, json, &record->v);
   if (key == "kind") return SetText(key, json, &record->kind);
-  if (key == "to") return SetText(key, json, &record->to);
+  if (key == "to") {
+    record->to_is_null = json == "null";
+    return SetText(key, json, &record->to);
+  }
   if (key == "body") return SetText(key, json, &record->body);
   return SetText(key, json, &record->body_b64);
 }

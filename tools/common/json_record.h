@@ -16,6 +16,7 @@ struct JsonRecord {
   std::optional<double> v;
   std::optional<std::string> kind;
   std::optional<std::string> to;
+  bool to_is_null = false;  // the key is there, without a value
   std::optional<std::string> body;
   std::optional<std::string> body_b64;
 };

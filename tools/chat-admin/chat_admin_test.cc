@@ -522,7 +522,7 @@ TEST_F(ChatAdminTest, RefusesWhatItDoesNotKnow) {
       {{"merge", "127.0.0.1:0"}, "a port is a number from 1 to 65535"},
       {{"watch", "-c", "0"}, "a number from 1 on"},
       {{"top", "-o", "json"}, "top is for people"},
-      {{"users", "-a", "127.0.0.1:1"}, "only unix:PATH is served"},
+      {{"users", "-a", "127.0.0.1:1"}, "--admin: given twice"},
       {{"--nix"}, "--nix"},
   };
   for (const Mistake& mistake : kCases) {
@@ -531,6 +531,10 @@ TEST_F(ChatAdminTest, RefusesWhatItDoesNotKnow) {
     EXPECT_THAT(result.err, HasSubstr(mistake.says));
     EXPECT_EQ(result.out, "");
   }
+  const Result tcp = testing::RunProcess(
+      {testing::Runfile("tools/chat-admin/chat-admin"), "users", "-a", "127.0.0.1:1"});
+  EXPECT_EQ(tcp.exit_code, 64);
+  EXPECT_THAT(tcp.err, HasSubstr("only unix:PATH is served"));
 }
 
 TEST_F(ChatAdminTest, SaysWhenTheOutputCannotBeWritten) {

@@ -157,14 +157,14 @@ TEST(ChatListen, PrintsStableJson) {
   ChatServer server;
   Listener listener(server, {"-u", "bob", "-J", "-c", "2"});
   Say(server, {"-u", "ann"}, "a \"b\"\n\xE2\x80\xAE");
-  Say(server, {"-u", "ann", "-t", "bob"}, "");
+  Say(server, {"-u", "ann", "-t", "bob"}, "psst");
   const std::string time = "\"[0-9]+-[0-9]+-[0-9]+T[0-9:]+[.][0-9][0-9][0-9]Z\"";
   EXPECT_THAT(listener.All(),
               MatchesRegex(absl::StrCat(
                   "[{]\"v\":1,\"time\":", time, ",\"kind\":\"public\",\"dialect\":\"chaton\",",
                   "\"from\":\"ann\",\"body\":\"a \\\\\"b\\\\\"\\\\n\\\\u202e\"[}]\n",
                   "[{]\"v\":1,\"time\":", time, ",\"kind\":\"private\",\"dialect\":\"chaton\",",
-                  "\"from\":\"ann\",\"to\":\"bob\",\"body\":\"\"[}]\n")));
+                  "\"from\":\"ann\",\"to\":\"bob\",\"body\":\"psst\"[}]\n")));
 }
 
 TEST(ChatListen, ChoosesMessages) {

@@ -222,7 +222,7 @@ TEST(ChatSendServers, TheOwnGhostIsWaitedFor) {
       arguments.push_back("hello");
       const Result sent = Send(arguments, "", options);
       EXPECT_EQ(sent.exit_code, 0) << sent.err;
-      EXPECT_THAT(sent.err, HasSubstr("the name is taken"));
+      EXPECT_THAT(sent.err, HasSubstr("the name ann is taken"));
       EXPECT_THAT(sent.err, HasSubstr("connected again after "));
       EXPECT_THAT(sent.err, HasSubstr("sent 1, confirmed 1"));
     }

@@ -108,7 +108,7 @@ TEST(Ssh, GoesThroughAProxyCommand) {
   PrivateSshd sshd;
   ChatServer server;
   RunningTunnel bob(server, "bob",
-                    {absl::StrCat("--accept=127.0.0.1:", sshd.port()), "--allow=ann"});
+                    {absl::StrCat("--accept=127.0.0.1:", sshd.port()), "--allow=ann", "-v"});
   const std::string proxy = absl::StrJoin(TunnelCommand(server, "ann", {"-W", "bob"}), " ");
   const std::string bytes = RandomBytes(5'000'000, 8);
   const Result result = RunProcess(sshd.Command(proxy, "cat; echo over >&2; exit 7"), bytes);

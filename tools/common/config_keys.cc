@@ -25,6 +25,7 @@ constexpr absl::string_view kKeys[] = {
     "json",
     "jsonl",
     "local",
+    "log",
     "max-streams",
     "no-headers",
     "null",

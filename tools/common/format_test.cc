@@ -167,7 +167,7 @@ TEST(Json, ANoticeIsFromNobody) {
 
 TEST(Json, TakesTheLeastThereIs) {
   const absl::StatusOr<ParsedMessage> parsed =
-      ParseJson(" { \"body\" : \"x\", \"to\": null, \"other\": [1, 2] } ");
+      ParseJson(" { \"body\" : \"x\", \"kind\": null, \"other\": [1, 2] } ");
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(parsed->kind, ParsedMessage::Kind::kPublic);
   EXPECT_EQ(parsed->to, "");

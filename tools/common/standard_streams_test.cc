@@ -271,7 +271,7 @@ TEST(Terminal, ANeighbourOfChatListenLosesNoOutput) {
   ProcessOptions options;
   options.stdout_fd = terminal->theirs;
   options.stderr_fd = terminal->theirs;
-  testing::Listener listener(server, {"-v"}, options);
+  testing::Listener listener(server, {"-v", "-c", "1"}, options);
   options.stdin_fd = terminal->theirs;
   Process neighbour({"/usr/bin/seq", "200000"}, options);
   // Let it fill the terminal before anybody reads: what would come back as EAGAIN waits.
@@ -280,11 +280,10 @@ TEST(Terminal, ANeighbourOfChatListenLosesNoOutput) {
   EXPECT_EQ(RunProcess(Command("chat-send", server, {"meanwhile"})).exit_code, 0);
   Drain drain(terminal->ours);
   EXPECT_EQ(neighbour.Wait(), 0);
-  listener.process().Signal(SIGTERM);
-  EXPECT_EQ(listener.process().Wait(), 128 + SIGTERM);
+  EXPECT_EQ(listener.process().Wait(), 0);
   terminal->CloseTheirs();
   const std::string seen = drain.Join();
-  EXPECT_THAT(seen, HasSubstr("\tmeanwhile\n"));
+  EXPECT_THAT(seen, HasSubstr(": meanwhile\n"));
   EXPECT_THAT(seen, HasSubstr("199999\n"));
   EXPECT_GE(std::count(seen.begin(), seen.end(), '\n'), 200000);
 }
@@ -318,7 +317,7 @@ TEST(StandardError, WaitsWhileAnotherHasMadeItNonBlocking) {
   ASSERT_EQ(errno, EAGAIN);
   ProcessOptions options;
   options.stderr_fd = terminal->theirs;
-  Process sender({Binary("chat-send"), "-s", "nonsense"}, options);
+  Process sender({Binary("chat-send"), "-s", "nonsense://host"}, options);
   terminal->CloseTheirs();
   Drain drain(terminal->ours);
   EXPECT_EQ(sender.Wait(), 64);

@@ -142,7 +142,7 @@ TEST(Connector, TriesTheNextAddressWhenOneIsSilent) {
   EXPECT_EQ(LineFrom(*socket), "hello\n");
   // The attempts that lost are over, and soon the lookup's thread as well. What remains is the two
   // ends of the connection.
-  while (OpenDescriptors() != before + 2) std::this_thread::yield();
+  while (OpenDescriptors() > before + 2) std::this_thread::yield();
 }
 
 TEST(Connector, TriesTheNextAddressAtOnceWhenOneRefuses) {

@@ -200,6 +200,9 @@ class NoDescriptors {
   rlimit before_;
 };
 
+// UndefinedBehaviorSanitizer opens a pipe to look at an object whose class it does not know yet: it
+// takes such an object for a broken one where there are no descriptors.
+#if !defined(__SANITIZE_ADDRESS__)
 TEST(Connector, SaysThatThereAreNoDescriptors) {
   asio::io_context io;
   const auto failure = [&io](const std::string& host, Resolver* resolver) {
@@ -219,6 +222,7 @@ TEST(Connector, SaysThatThereAreNoDescriptors) {
   EXPECT_EQ(Await(io, connector.ConnectLocal("/x")).status(),
             absl::UnavailableError("Too many open files"));
 }
+#endif
 
 TEST(Connector, GivesUpOnASilentAddress) {
   ScriptedServer server([](int) {});
